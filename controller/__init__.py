@@ -1,0 +1,1 @@
+"""Makes the runtime match what the records ask for."""

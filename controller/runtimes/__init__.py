@@ -1,0 +1,1 @@
+"""Where sessions run. ``base`` is the contract; each folder is one implementation."""
