@@ -36,7 +36,7 @@ def main(wanted: list[str]) -> int:
         started = time.monotonic()
         try:
             rows += importlib.import_module(f"tests.bench.bench_{name}").run()
-        except Exception:  # one broken bench must not hide the figures of the others
+        except Exception:  # noqa: BLE001 - one broken bench must not hide the others
             traceback.print_exc()
             broken.append(name)
         print(f"{name}: {time.monotonic() - started:.1f} s", file=sys.stderr, flush=True)

