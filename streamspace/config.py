@@ -127,9 +127,7 @@ class Config(BaseModel):
         "it can run programs as you.",
         "IP address",
     )
-    port: int = _setting(
-        8000, "STREAMSPACE_PORT", "TCP port to listen on.", "port", ge=1, le=65535
-    )
+    port: int = _setting(8000, "STREAMSPACE_PORT", "TCP port to listen on.", "port", ge=1, le=65535)
     portal_url: str = _setting(
         "",
         "STREAMSPACE_PORTAL_URL",

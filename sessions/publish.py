@@ -1,0 +1,50 @@
+"""Tell those who watch that a session changed.
+
+The message is "this session, this version", never its content: who receives it loads what they
+may see. Delivery is best effort; a client that missed one catches up by versions.
+"""
+
+from __future__ import annotations
+
+import structlog
+from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
+from django.db import transaction
+
+from .models import Session
+
+log = structlog.get_logger(__name__)
+
+STAFF_GROUP = "sessions.staff"
+
+
+def user_group(user_id: int) -> str:
+    """Channel-layer group of one user's status sockets."""
+    return f"sessions.user.{user_id}"
+
+
+def announce(session: Session, *, also: tuple[int, ...] = ()) -> None:
+    """After the transaction commits, notify the owner, those it is shared with, staff, and the
+    session's open streams. ``also``: ids of users who just lost their share."""
+    transaction.on_commit(lambda: _send(session, also))
+
+
+def _send(session: Session, also: tuple[int, ...]) -> None:
+    layer = get_channel_layer()
+    if layer is None:
+        return
+    shared = session.shares.values_list("user_id", flat=True)
+    users = {session.owner_id, *shared, *also}
+    groups = [session.group_name, STAFF_GROUP, *(user_group(user) for user in users)]
+    message = {
+        "type": "session.changed",
+        "id": str(session.id),
+        "version": session.version,
+        "owner": session.owner_id,
+    }
+    try:
+        for group in groups:
+            async_to_sync(layer.group_send)(group, message)
+    except OSError as error:
+        # Redis is away. Pages fall back to asking again when their socket reconnects.
+        log.warning("announce_failed", session=session.name, error=str(error))

@@ -1,0 +1,457 @@
+"""What can be done to sessions. Every door (page, API, admin, command line) calls these.
+
+Each function validates, takes the rows that it decides by under a lock, writes the desired state
+with a new ``generation``, records an event, and asks for a reconcile once the transaction has
+committed. All of them are idempotent: asking for what is already asked for changes nothing.
+
+Errors are :class:`streamspace.errors.UserError`; ``actor`` is whoever asked, None for
+StreamSpace itself. Whether the actor may ask is checked here too: the owner and staff may do
+everything, others nothing but what a share gives them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+from uuid import UUID
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from streamspace.accounts.models import User
+from streamspace.accounts.quotas import RESOURCE_WORDS, Excess, Use, excesses, limits_of
+from streamspace.config import format_duration, parse_duration
+from streamspace.errors import Conflict, NotFound, QuotaExceeded, Refused, UserError
+from templates_app.models import Template, TemplateRevision
+from templates_app.specs import resources_of
+
+from . import names
+from .choices import DesiredState, EventKind, Phase, Role, StopReason
+from .models import Home, Session, SessionEvent, SessionShare
+from .publish import announce
+from .queue import enqueue_reconcile
+from .selectors import use_of
+
+MIN_IDLE_TIMEOUT = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What a launch may choose; None leaves it to the template."""
+
+    display_name: str = ""
+    cpu_millicores: int | None = None
+    memory_mib: int | None = None
+    persistent_home: bool = True
+    idle_timeout: timedelta | None = None
+
+
+def launch(
+    owner: User, template_name: str, choices: Choices | None = None, *, actor: User | None = None
+) -> Session:
+    """Make a session of the template's current revision and ask for it to run.
+
+    Raises NotFound (``template_not_found``), Conflict (``template_unavailable``), QuotaExceeded,
+    UserError (``invalid_request``) for a choice out of range.
+    """
+    choices = choices or Choices()
+    now = timezone.now()
+    with transaction.atomic():
+        _lock_owner(owner)
+        template, revision = _launchable(template_name)
+        default = resources_of(revision.spec)
+        cpu = _positive("cpu_millicores", choices.cpu_millicores, default.cpu_millicores)
+        memory = _positive("memory_mib", choices.memory_mib, default.memory_mib)
+        needs_home = choices.persistent_home and not Home.objects.filter(owner=owner).exists()
+        _check_quota(
+            owner,
+            Use(
+                sessions=1,
+                running=1,
+                cpu_millicores=cpu,
+                memory_mib=memory,
+                storage_mib=settings.STREAMSPACE.home_size if needs_home else 0,
+            ),
+        )
+        session = Session(
+            display_name=choices.display_name.strip()[:100] or template.display_name,
+            owner=owner,
+            template=template,
+            revision=revision,
+            home=_home_of(owner) if choices.persistent_home else None,
+            cpu_millicores=cpu,
+            memory_mib=memory,
+            idle_timeout=_idle_timeout(choices.idle_timeout, revision),
+            max_duration=_duration(revision.spec.get("maxSessionDuration")),
+            start_requested_at=now,
+            last_activity_at=now,
+            step="Waiting for a worker",
+        )
+        _insert_with_name(session, owner.username, template.name)
+        _record(session, EventKind.LAUNCHED, actor, now=now)
+        enqueue_reconcile(session.id)
+        announce(session)
+    return session
+
+
+def hibernate(
+    session_id: UUID,
+    *,
+    actor: User | None = None,
+    reason: StopReason = StopReason.USER,
+    unless_active_since: datetime | None = None,
+) -> Session:
+    """Release the compute and keep the home. Also a way out of a start or a failure.
+
+    ``unless_active_since``: for idleness; nothing happens when the clock was moved past it or
+    the session was started again after the decision was made.
+    """
+    with transaction.atomic():
+        session = _locked(session_id, actor)
+        _refuse_if_over(session)
+        if unless_active_since is not None and (
+            session.last_activity_at > unless_active_since
+            or session.start_requested_at > unless_active_since
+        ):
+            return session
+        if session.desired_state == DesiredState.HIBERNATED:
+            return session
+        if actor is not None and actor.pk != session.owner_id:
+            reason = StopReason.OPERATOR
+        session.desired_state = DesiredState.HIBERNATED
+        session.stop_reason = reason
+        session.endpoint = None
+        _record(session, EventKind.HIBERNATE_REQUESTED, actor, reason=reason)
+        _changed(session)
+    return session
+
+
+def wake(session_id: UUID, *, actor: User | None = None) -> Session:
+    """Ask for a hibernated (or hibernating) session to run again, or retry a failed one.
+
+    Raises QuotaExceeded. A session that runs or starts already is left as it is.
+    """
+    now = timezone.now()
+    with transaction.atomic():
+        owner = _lock_owner_of(session_id)
+        session = _locked(session_id, actor)
+        _refuse_if_over(session)
+        failed = session.phase == Phase.FAILED
+        if session.desired_state == DesiredState.RUNNING and not failed:
+            return session
+        # What hibernates or failed does not count as running, so waking it must fit again.
+        _check_quota(
+            owner,
+            Use(running=1, cpu_millicores=session.cpu_millicores, memory_mib=session.memory_mib),
+        )
+        retried = failed and session.desired_state == DesiredState.RUNNING
+        _start(session, now)
+        _record(session, EventKind.RETRIED if retried else EventKind.WAKE_REQUESTED, actor)
+        _changed(session)
+    return session
+
+
+def restart(session_id: UUID, *, attempt: int, message: str) -> Session:
+    """Start a session's compute again that was lost without anybody asking (a killed display).
+
+    ``attempt`` is the one that was lost: a later one is left alone. The idle clock and the
+    longest duration go on as they were, since nobody gave input.
+    """
+    with transaction.atomic():
+        session = _locked(session_id, None)
+        if session.desired_state != DesiredState.RUNNING or session.attempt != attempt:
+            return session
+        session.attempt += 1
+        session.restarts += 1
+        session.endpoint = None
+        session.start_requested_at = timezone.now()
+        _record(session, EventKind.RESTARTED, None, message=message)
+        _changed(session)
+    return session
+
+
+def extend(session_id: UUID, *, actor: User | None = None) -> Session:
+    """Set the idle clock back, as input would. Raises Conflict when the session does not run."""
+    with transaction.atomic():
+        session = _locked(session_id, actor, roles={Role.OWNER, Role.CONTROL})
+        if session.desired_state != DesiredState.RUNNING:
+            raise Conflict(
+                "Only a running session can be extended; wake it first.", code="not_running"
+            )
+        session.last_activity_at = timezone.now()
+        session.version += 1
+        session.save(update_fields=["last_activity_at", "version"])
+        _record(session, EventKind.EXTENDED, actor)
+        announce(session)
+    return session
+
+
+def terminate(session_id: UUID, *, actor: User | None = None) -> Session:
+    """End the session for good: its compute goes, its home stays. Works in every phase."""
+    with transaction.atomic():
+        session = _locked(session_id, actor)
+        if session.desired_state == DesiredState.TERMINATED:
+            return session
+        session.desired_state = DesiredState.TERMINATED
+        session.endpoint = None
+        _record(session, EventKind.TERMINATE_REQUESTED, actor)
+        _changed(session)
+    return session
+
+
+def rename(session_id: UUID, display_name: str, *, actor: User | None = None) -> Session:
+    """Change the name that people read."""
+    display_name = display_name.strip()
+    if not 1 <= len(display_name) <= 100:
+        raise UserError("A session's name has between 1 and 100 characters.")
+    with transaction.atomic():
+        session = _locked(session_id, actor)
+        _refuse_if_over(session)
+        if session.display_name != display_name:
+            session.display_name = display_name
+            session.version += 1
+            session.save(update_fields=["display_name", "version"])
+            announce(session)
+    return session
+
+
+def share(
+    session_id: UUID,
+    username: str,
+    role: Literal["view", "control"],
+    *,
+    actor: User | None = None,
+) -> SessionShare:
+    """Let another user watch (``view``) or use (``control``) the session. Replaces their role.
+
+    Raises NotFound (``user_not_found``) and UserError for the owner's own name.
+    """
+    if role not in (Role.VIEW, Role.CONTROL):
+        raise UserError("A share's role is `view` or `control`.")
+    with transaction.atomic():
+        session = _locked(session_id, actor)
+        _refuse_if_over(session)
+        guest = User.objects.filter(username=username, is_active=True).first()
+        if guest is None:
+            raise NotFound(f"There is no user {username!r}.", code="user_not_found")
+        if guest.pk == session.owner_id:
+            raise UserError("A session cannot be shared with its owner.")
+        share, _ = SessionShare.objects.update_or_create(
+            session=session, user=guest, defaults={"role": role}
+        )
+        session.version += 1
+        session.save(update_fields=["version"])
+        _record(session, EventKind.SHARED, actor, message=f"with {username}: {role}")
+        announce(session)
+    return share
+
+
+def unshare(session_id: UUID, username: str, *, actor: User | None = None) -> None:
+    """Take a share back; the guest's open streams close within seconds. Absent is success."""
+    with transaction.atomic():
+        session = _locked(session_id, actor)
+        share = SessionShare.objects.filter(session=session, user__username=username).first()
+        if share is None:
+            return
+        guest_id = share.user_id
+        share.delete()
+        session.version += 1
+        session.save(update_fields=["version"])
+        _record(session, EventKind.UNSHARED, actor, message=f"with {username}")
+        announce(session, also=(guest_id,))
+
+
+def quota_room(owner: User, added: Use) -> list[str]:
+    """Sentences for the limits that ``added`` would break now; empty when it fits."""
+    return [_sentence(e) for e in excesses(limits_of(owner), use_of(owner), added)]
+
+
+# --- Parts ------------------------------------------------------------------------------------
+
+
+def _lock_owner(owner: User) -> None:
+    """Serialise what counts against one owner's quota. SQLite's immediate transactions do it
+    by themselves."""
+    User.objects.select_for_update().get(pk=owner.pk)
+
+
+def _lock_owner_of(session_id: UUID) -> User:
+    owner = User.objects.select_for_update(of=("self",)).filter(stream_sessions=session_id).first()
+    if owner is None:
+        raise _not_found()
+    return owner
+
+
+def _not_found() -> NotFound:
+    return NotFound("There is no such session.", code="session_not_found")
+
+
+def _locked(
+    session_id: UUID, actor: User | None, *, roles: frozenset[str] | set[str] = frozenset()
+) -> Session:
+    """The session's row, locked, when ``actor`` may change it (or has one of ``roles``)."""
+    session = Session.objects.select_for_update().filter(pk=session_id).first()
+    if session is None:
+        raise _not_found()
+    if actor is None or actor.is_staff or actor.pk == session.owner_id:
+        return session
+    share = session.shares.filter(user=actor).first()
+    if share is None:
+        raise _not_found()
+    if share.role not in roles:
+        raise Refused("Only the owner of this session can do that.")
+    return session
+
+
+def _refuse_if_over(session: Session) -> None:
+    if session.desired_state == DesiredState.TERMINATED:
+        raise Conflict("The session was terminated; launch a new one.", code="terminated")
+
+
+def _launchable(name: str) -> tuple[Template, TemplateRevision]:
+    template = Template.objects.select_related("current_revision").filter(name=name).first()
+    if template is None or template.current_revision is None:
+        raise NotFound(
+            f"There is no template {name!r}; the catalogue lists those that exist.",
+            code="template_not_found",
+            details={"template": name},
+        )
+    if not template.launchable:
+        availability = template.availability or {}
+        message = availability.get("message") or "It cannot be launched now."
+        if not template.enabled:
+            message = f"{template.display_name} was switched off by an operator."
+        raise Conflict(
+            " ".join(filter(None, [message, availability.get("remedy", "")])),
+            code="template_unavailable",
+            details={"template": name, "reason": availability.get("reason", "")},
+        )
+    return template, template.current_revision
+
+
+def _positive(field: str, chosen: int | None, default: int) -> int:
+    if chosen is None:
+        return default
+    if not 1 <= chosen <= 1_000_000_000:
+        raise UserError(f"{field} must be a positive number.", details={"field": field})
+    return chosen
+
+
+def _duration(text: object) -> timedelta | None:
+    return parse_duration(text) if isinstance(text, str) and text else None
+
+
+def _idle_timeout(chosen: timedelta | None, revision: TemplateRevision) -> timedelta | None:
+    if chosen is not None:
+        if chosen < MIN_IDLE_TIMEOUT:
+            raise UserError(
+                f"The idle timeout is at least {format_duration(MIN_IDLE_TIMEOUT)}.",
+                details={"field": "idle_timeout"},
+            )
+        return chosen
+    return _duration(revision.spec.get("idleTimeout")) or settings.STREAMSPACE.idle_timeout
+
+
+def _home_of(owner: User) -> Home:
+    home = Home.objects.filter(owner=owner).first()
+    if home is None:
+        plain = names.home_name(owner.username, set())
+        taken = set(Home.objects.filter(name=plain).values_list("name", flat=True))
+        home = Home.objects.create(
+            name=names.home_name(owner.username, taken),
+            owner=owner,
+            size_mib=settings.STREAMSPACE.home_size,
+        )
+    return home
+
+
+def _insert_with_name(session: Session, user: str, template: str) -> None:
+    """Save under a fresh name; with 32 random bits a second try is already unlikely."""
+    for tries_left in (2, 1, 0):
+        session.name = names.session_name(user, template)
+        try:
+            with transaction.atomic():
+                session.save(force_insert=True)
+        except IntegrityError:
+            if not tries_left or not Session.objects.filter(name=session.name).exists():
+                raise
+        else:
+            return
+
+
+def _start(session: Session, now: datetime) -> None:
+    session.desired_state = DesiredState.RUNNING
+    session.stop_reason = ""
+    session.attempt += 1
+    session.restarts = 0
+    session.start_requested_at = now
+    session.last_activity_at = now
+    session.running_since = None
+    session.endpoint = None
+    session.step = "Waiting for a worker"
+    session.explanation = {}
+    if session.phase == Phase.FAILED:
+        session.phase = Phase.PENDING
+
+
+def _changed(session: Session) -> None:
+    """Write a new wish: next generation, then tell the worker and those who watch."""
+    session.generation += 1
+    session.version += 1
+    session.save()
+    enqueue_reconcile(session.id)
+    announce(session)
+
+
+def _record(
+    session: Session,
+    kind: EventKind,
+    actor: User | None,
+    *,
+    reason: str = "",
+    message: str = "",
+    now: datetime | None = None,
+) -> None:
+    SessionEvent.objects.create(
+        session=session,
+        at=now or timezone.now(),
+        kind=kind,
+        actor=actor,
+        reason=reason,
+        message=message[:500],
+    )
+
+
+def _check_quota(owner: User, added: Use) -> None:
+    broken = excesses(limits_of(owner), use_of(owner), added)
+    if not broken:
+        return
+    running = (
+        Session.objects.filter(owner=owner, desired_state=DesiredState.RUNNING)
+        .order_by("last_activity_at")
+        .values_list("name", "display_name")
+    )
+    candidates = [{"name": name, "display_name": title} for name, title in running[:5]]
+    first = broken[0]
+    way_out = (
+        "Terminate a session you no longer need"
+        if first.resource == "sessions"
+        else "Ask your operator for more"
+        if first.resource == "storage_mib" or not candidates
+        else f"Hibernate a running session, for example {candidates[0]['display_name']!r},"
+    )
+    suffix = " and try again." if not way_out.startswith("Ask") else "."
+    raise QuotaExceeded(
+        f"{_sentence(first)} {way_out}{suffix}",
+        details={"exceeded": [e.as_dict() for e in broken], "could_hibernate": candidates},
+    )
+
+
+def _sentence(excess: Excess) -> str:
+    word, unit = RESOURCE_WORDS[excess.resource]
+    return (
+        f"Your quota for {word} is {excess.limit}{unit}: {excess.used}{unit} in use, "
+        f"{excess.requested}{unit} more asked for."
+    )

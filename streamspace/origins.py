@@ -1,0 +1,29 @@
+"""Which web origins may open the portal's WebSockets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from channels.security.websocket import WebsocketDenier
+
+
+class PortalOriginValidator:
+    """Deny a WebSocket whose ``Origin`` is not exactly the host it was sent to.
+
+    Channels' own validator matches hosts only, by pattern; a session on another port or scheme
+    of the same host is another origin (CVE-2020-14368 is what happens without a check).
+    Programs send no Origin and authenticate with a token.
+    """
+
+    def __init__(self, application: Any) -> None:
+        self.application = application
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> Any:
+        headers = dict(scope["headers"])
+        origin = headers.get(b"origin")
+        scheme = "https" if scope.get("scheme") == "wss" else "http"
+        scheme = headers.get(b"x-forwarded-proto", scheme.encode()).decode("latin-1")
+        expected = f"{scheme}://".encode() + headers.get(b"host", b"")
+        if origin is not None and origin != expected:
+            return await WebsocketDenier()(scope, receive, send)
+        return await self.application(scope, receive, send)
