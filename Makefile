@@ -26,7 +26,7 @@ lint:
 	@$(SETUP) check
 	$(BIN)/ruff check --quiet
 	$(BIN)/ruff format --check --quiet
-	$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/mypy --no-error-summary
 	$(BIN)/python manage.py makemigrations --check --dry-run --verbosity 0
 

@@ -318,7 +318,9 @@ def newer_python() -> None:
         if found:
             os.execv(found, [found, *sys.argv])
     wanted = ".".join(map(str, OLDEST_PYTHON))
-    sys.exit(f"setup: StreamSpace needs Python {wanted} or newer; this is {sys.version.split()[0]}.")
+    sys.exit(
+        f"setup: StreamSpace needs Python {wanted} or newer; this is {sys.version.split()[0]}."
+    )
 
 
 if __name__ == "__main__":
