@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["tests.infra.fixtures", "tests.infra.outcomes"]
+pytest_plugins = ["tests.infra.outcomes", "tests.infra.fixtures"]
 
 # Two shared cores: a slow example is no finding. Timeouts are pytest-timeout's business.
 settings.register_profile("streamspace", deadline=None, print_blob=True)
