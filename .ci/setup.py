@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 OLDEST_PYTHON = (3, 11)
@@ -86,7 +87,7 @@ def log_tail(lines: int = 12) -> str:
 
 
 @contextlib.contextmanager
-def step(title: str):
+def step(title: str) -> Iterator[None]:
     """Print the step's one line: its title, and how long it took."""
     print(f"setup: {title} ...", end="", flush=True)
     started = time.monotonic()

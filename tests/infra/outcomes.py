@@ -44,7 +44,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Mark tests by where they are and what they use, and keep those for this database."""
     from tests.settings import TEST_DB, TEST_DB_MISSING
 
-    kept, dropped = [], []
+    kept: list[pytest.Item] = []
+    dropped: list[pytest.Item] = []
     for item in items:
         if item.path.is_relative_to(TESTS / "e2e"):
             item.add_marker("e2e")

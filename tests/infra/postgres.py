@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
+from psycopg.sql import SQL, Identifier
 
 from tests.infra.programs import find, spawn, stop, tail, wait_until
 
@@ -100,7 +101,7 @@ class PostgresServer:
 
     def create_database(self, name: str) -> None:
         with self.connect() as connection:
-            connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[call-overload]
+            connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
 
     def environ(self, database: str = "streamspace") -> dict[str, str]:
         """The product's variables for a database of this server."""

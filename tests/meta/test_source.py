@@ -48,17 +48,8 @@ MACHINE_PATHS = re.compile(
     + ")"
 )
 REGISTRY_HOSTS = re.compile(
-    "|".join(
-        [
-            "registry[.]npmjs",
-            "registry[.]yarnpkg",
-            "files[.]pythonhosted",
-            r"pypi[.]org/simple",
-            "deb[.]debian[.]org",
-            "--(?:extra-)?index-url",
-            r"jfrog|artifactory|nexus\.",
-        ]
-    )
+    r"registry[.](npmjs|yarnpkg)|files[.]pythonhosted|pypi[.]org/simple|deb[.]debian[.]org"
+    r"|--(extra-)?index-url|jfrog|artifactory"
 )
 
 

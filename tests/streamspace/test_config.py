@@ -148,7 +148,7 @@ def test_a_key_file_left_empty_by_an_interruption_is_filled(tmp_path: Path) -> N
 
 def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(ConfigError, match="^STREAMSPACE_DATA_DIR: "):
+    with pytest.raises(ConfigError, match=r"^STREAMSPACE_DATA_DIR: "):
         load({"STREAMSPACE_DATA_DIR": str(tmp_path / "file" / "data")})
 
 
