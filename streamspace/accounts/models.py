@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.contrib.auth.models import AbstractUser, Group
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
+from django.db.models.functions import Coalesce
 from knox.models import AbstractAuthToken
 
 
@@ -53,10 +54,8 @@ class Quota(models.Model):
                 name="quota_for_a_user_or_a_group",
             ),
             models.UniqueConstraint(
-                models.Case(
-                    models.When(user__isnull=True, group__isnull=True, then=models.Value(1)),
-                    output_field=models.IntegerField(),
-                ),
+                Coalesce("user", Value(0)),
+                condition=Q(user__isnull=True, group__isnull=True),
                 name="one_default_quota",
                 violation_error_message="There is a default quota already; change that one.",
             ),
