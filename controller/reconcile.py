@@ -1,0 +1,221 @@
+"""Make one session's compute match its record, and its record tell what is there.
+
+Idempotent and level-triggered: it may run at any time, any number of times, in any worker. What
+it decides is in ``controller.derive``; here are the lock, the runtime and the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import timedelta
+from enum import StrEnum
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from controller import metrics
+from controller.derive import Status, Verdict, Wish, derive, failed
+from controller.explain import Explanation, fault, problem
+from controller.locks import forget, session_lock
+from controller.models import ReconcileLock
+from controller.runtimes import current_runtime
+from controller.runtimes.base import Runtime, RuntimeProblem
+from controller.specs import session_spec
+from sessions import services
+from sessions.choices import DesiredState, EventKind, Phase, StopReason
+from sessions.models import Session, SessionEvent
+from sessions.publish import announce
+from sessions.queue import enqueue_reconcile
+
+log = structlog.get_logger(__name__)
+
+BACKOFF = (1, 2, 5, 10, 30, 60)
+"""Seconds until the next try after the first, second … fault in a row."""
+
+
+class Result(StrEnum):
+    """How a reconcile ended; the ``result`` label of its metric."""
+
+    UNCHANGED = "unchanged"
+    CHANGED = "changed"
+    BUSY = "busy"
+    GONE = "gone"
+    PROBLEM = "problem"
+    FAULT = "fault"
+
+
+def reconcile(session_id: UUID) -> Result:
+    """Reconcile one session now; returns what came of it and raises nothing but database errors."""
+    with metrics.reconciling() as finished:
+        result = _reconcile(session_id)
+        finished(result)
+    return result
+
+
+def _reconcile(session_id: UUID) -> Result:
+    with session_lock(session_id) as held:
+        if not held:
+            # Whoever holds it looks at the generation again when done.
+            return Result.BUSY
+        session = (
+            Session.objects.select_related("owner", "revision", "home").filter(pk=session_id)
+        ).first()
+        if session is None:
+            return Result.GONE
+        if session.phase == Phase.TERMINATED:
+            return Result.UNCHANGED
+        before = session.phase
+        result, verdict = _act(session, current_runtime())
+        changed = _save(session, verdict.status)
+        stale = changed is None
+    if stale or _moved_on(session):
+        enqueue_reconcile(session.id)
+        return Result.CHANGED
+    _follow_up(
+        session, verdict, just_failed=session.phase == Phase.FAILED and before != Phase.FAILED
+    )
+    if session.phase == Phase.TERMINATED:
+        forget(session.id)
+    if result is Result.UNCHANGED and changed:
+        return Result.CHANGED
+    return result
+
+
+def _act(session: Session, runtime: Runtime) -> tuple[Result, Verdict]:
+    now = timezone.now()
+    wish = _wish(session)
+    spec = session_spec(session)
+    timeout = settings.STREAMSPACE.start_timeout
+    try:
+        if session.desired_state == DesiredState.TERMINATED:
+            runtime.remove(session.name)
+        else:
+            runtime.apply(spec)
+        observation = runtime.observe(spec)
+    except RuntimeProblem as error:
+        log.warning("runtime_problem", session=session.name, reason=error.reason)
+        if error.transient or session.desired_state != DesiredState.RUNNING:
+            return Result.PROBLEM, _keep_trying(session, problem(error))
+        return Result.PROBLEM, Verdict(failed(wish, problem(error), now=now))
+    except Exception:
+        # A fault of the runtime or of ours. One broken session must not stop a worker, and the
+        # record must say that something is wrong (jupyterhub exits after five: 2i2c#2445).
+        log.exception("reconcile_fault", session=session.name)
+        return Result.FAULT, _keep_trying(session, fault())
+    _clear_faults(session)
+    return Result.UNCHANGED, derive(wish, observation, now=now, start_timeout=timeout)
+
+
+def _wish(session: Session) -> Wish:
+    return Wish(
+        desired_state=session.desired_state,
+        phase=session.phase,
+        attempt=session.attempt,
+        restarts=session.restarts,
+        start_requested_at=session.start_requested_at,
+        running_since=session.running_since,
+        explanation=session.explanation,
+        conditions=session.conditions,
+    )
+
+
+def _keep_trying(session: Session, explanation: Explanation) -> Verdict:
+    """Leave the phase as it is, say why, and set the time of the next try."""
+    lock, _ = ReconcileLock.objects.get_or_create(session_id=session.id)
+    seconds = BACKOFF[min(lock.faults, len(BACKOFF) - 1)]
+    ReconcileLock.objects.filter(session_id=session.id).update(
+        faults=F("faults") + 1, next_try_at=timezone.now() + timedelta(seconds=seconds)
+    )
+    return Verdict(
+        Status(
+            phase=session.phase,
+            step="Trying again",
+            explanation=explanation.as_json(),
+            endpoint=session.endpoint,
+            running_since=session.running_since,
+            conditions=session.conditions,
+        )
+    )
+
+
+def _clear_faults(session: Session) -> None:
+    ReconcileLock.objects.filter(session_id=session.id, faults__gt=0).update(
+        faults=0, next_try_at=None
+    )
+
+
+def _save(session: Session, status: Status) -> bool | None:
+    """Write what differs; None when the owner asked for something else meanwhile."""
+    values = asdict(status)
+    changed = {name for name, value in values.items() if getattr(session, name) != value}
+    settled = session.observed_generation == session.generation
+    if not changed and settled:
+        return False
+    before = session.phase
+    for name, value in values.items():
+        setattr(session, name, value)
+    session.observed_generation = session.generation
+    if status.phase == Phase.TERMINATED and session.terminated_at is None:
+        session.terminated_at = timezone.now()
+    with transaction.atomic():
+        written = Session.objects.filter(pk=session.pk, generation=session.generation).update(
+            **values,
+            observed_generation=session.generation,
+            terminated_at=session.terminated_at,
+            version=F("version") + 1,
+        )
+        if not written:
+            return None
+        session.version += 1
+        if status.phase != before:
+            _transition(session, before)
+        announce(session)
+    return True
+
+
+_EVENT_OF_PHASE = {
+    Phase.RUNNING: EventKind.RUNNING,
+    Phase.HIBERNATED: EventKind.HIBERNATED,
+    Phase.FAILED: EventKind.FAILED,
+    Phase.TERMINATED: EventKind.TERMINATED,
+}
+
+
+def _transition(session: Session, before: str) -> None:
+    """Record and count a change of phase."""
+    log.info("phase_changed", session=session.name, before=before, phase=session.phase)
+    metrics.transition(session, before)
+    kind = _EVENT_OF_PHASE.get(Phase(session.phase))
+    if kind is None:
+        return
+    SessionEvent.objects.create(
+        session=session,
+        at=timezone.now(),
+        kind=kind,
+        reason=session.explanation.get("reason", "") or session.stop_reason,
+        message=session.explanation.get("message", "")[:500],
+    )
+
+
+def _moved_on(session: Session) -> bool:
+    """Whether the owner asked for something else while this reconcile was at work."""
+    return Session.objects.filter(pk=session.pk).exclude(generation=session.generation).exists()
+
+
+def _follow_up(session: Session, verdict: Verdict, *, just_failed: bool) -> None:
+    todo: dict[str, Callable[[], object]] = {
+        "restart": lambda: services.restart(
+            session.id, attempt=session.attempt, message=verdict.message
+        ),
+        "hibernate": lambda: services.hibernate(session.id, reason=StopReason.CLOSED),
+    }
+    if verdict.follow_up:
+        todo[verdict.follow_up]()
+    elif just_failed:
+        # Release the compute of what has failed; only its log is still wanted.
+        enqueue_reconcile(session.id)

@@ -1,0 +1,124 @@
+"""What the controller does by the clock. Each function is one job, safe to run at any time.
+
+Jobs read with one or two cheap queries and write only where something is due.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import structlog
+from django.conf import settings
+from django.db.models import F, Q
+from django.utils import timezone
+
+from controller.models import ReconcileLock
+from controller.runtimes import current_runtime
+from controller.specs import template_spec
+from sessions import activity, services
+from sessions.choices import DesiredState, Phase
+from sessions.models import Session
+from sessions.queue import enqueue_reconcile
+from templates_app.models import Template
+
+log = structlog.get_logger(__name__)
+
+
+def sweep() -> int:
+    """Ask for a reconcile of every session that is not settled; return how many.
+
+    Finds lost messages, half-done work of killed processes, and starts in progress.
+    """
+    settled = (
+        Q(desired_state=DesiredState.RUNNING, phase__in=(Phase.RUNNING, Phase.FAILED))
+        | Q(desired_state=DesiredState.HIBERNATED, phase=Phase.HIBERNATED)
+        | Q(phase=Phase.TERMINATED)
+    )
+    unsettled = Session.objects.exclude(
+        settled & Q(observed_generation=F("generation"))
+    ).values_list("id", flat=True)
+    due = set(unsettled)
+    if due:
+        waiting = ReconcileLock.objects.filter(
+            session_id__in=due, next_try_at__gt=timezone.now()
+        ).values_list("session_id", flat=True)
+        due -= set(waiting)
+    for session_id in due:
+        enqueue_reconcile(session_id)
+    return len(due)
+
+
+def verify() -> int:
+    """Ask for a reconcile of every session that should have compute: what ``watch`` missed."""
+    ids = Session.objects.filter(phase=Phase.RUNNING).values_list("id", flat=True)
+    for session_id in ids:
+        enqueue_reconcile(session_id)
+    return len(ids)
+
+
+def stop_idle(now: datetime | None = None) -> int:
+    """Collect input, then hibernate what is past its deadline; return how many."""
+    now = now or timezone.now()
+    running = list(
+        Session.objects.filter(desired_state=DesiredState.RUNNING).exclude(phase=Phase.FAILED)
+    )
+    activity.collect(running)
+    stopped = 0
+    for session in running:
+        clock = session.stop_clock
+        if clock is None or clock.at > now:
+            continue
+        services.hibernate(
+            session.id,
+            reason=clock.reason,
+            # Input, an extension or a wake since the rows were read wins over idleness.
+            unless_active_since=session.last_activity_at if clock.extendable else None,
+        )
+        stopped += 1
+    return stopped
+
+
+def check_templates() -> int:
+    """Write down for each template whether it can be launched here; return how many changed."""
+    runtime = current_runtime()
+    changed = 0
+    for template in Template.objects.select_related("current_revision"):
+        if template.current_revision is None:
+            continue
+        found = runtime.availability(template_spec(template.name, template.current_revision.spec))
+        value = {
+            "launchable": found.launchable,
+            "reason": found.reason,
+            "message": found.message,
+            "remedy": found.remedy,
+        }
+        if template.availability != value:
+            Template.objects.filter(pk=template.pk).update(availability=value)
+            changed += 1
+    return changed
+
+
+def remove_orphans() -> int:
+    """Take away compute whose record is gone (a deleted user's); return how many.
+
+    A launch commits its record before anything is started, so no grace is needed; each absence
+    is confirmed with a read of its own just before.
+    """
+    runtime = current_runtime()
+    present = runtime.list()
+    known = set(Session.objects.filter(name__in=present).values_list("name", flat=True))
+    removed = 0
+    for name in sorted(present - known):
+        if Session.objects.filter(name=name).exists():
+            continue
+        log.warning("orphan_removed", session=name)
+        runtime.remove(name)
+        removed += 1
+    return removed
+
+
+def purge_history(now: datetime | None = None) -> int:
+    """Delete the records of sessions that were over longer ago than ``STREAMSPACE_HISTORY``."""
+    before = (now or timezone.now()) - settings.STREAMSPACE.history
+    deleted, _ = Session.objects.filter(phase=Phase.TERMINATED, terminated_at__lt=before).delete()
+    return deleted
