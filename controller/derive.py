@@ -177,15 +177,15 @@ def _conditions(
     ready = status.phase == Phase.RUNNING and status.endpoint is not None
     reason = status.explanation.get("reason") or str(status.phase)
     found = [("Ready", ready, reason, status.explanation.get("message") or status.step)]
-    for part in observation.components:
-        found.append(
-            (
-                f"{part.name.capitalize()}Ready",
-                part.state == ComponentState.READY,
-                part.reason or part.state.capitalize(),
-                part.message,
-            )
+    found += [
+        (
+            f"{part.name.capitalize()}Ready",
+            part.state == ComponentState.READY,
+            part.reason or part.state.capitalize(),
+            part.message,
         )
+        for part in observation.components
+    ]
     before = {c["type"]: c for c in wish.conditions}
     conditions = []
     for kind, holds, reason, message in found:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 from django.utils import timezone
 from prometheus_client import REGISTRY, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
@@ -75,20 +75,18 @@ class SessionsCollector(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         families = self._families()
         live = Session.objects.exclude(phase=Phase.TERMINATED).order_by()
-        for row in live.values("phase").annotate(n=Count("id")):
-            families["total"].add_metric([row["phase"], NAMESPACE], row["n"])
-        by_user = live.values("owner__username").annotate(n=Count("id")).order_by("-n")
+        for phase, count in _counted(live, "phase"):
+            families["total"].add_metric([phase, NAMESPACE], count)
         rest = 0
-        for place, row in enumerate(by_user.iterator()):
+        for place, (user, count) in enumerate(_counted(live, "owner__username")):
             if place < TOP_USERS:
-                families["user"].add_metric([row["owner__username"], NAMESPACE], row["n"])
+                families["user"].add_metric([user, NAMESPACE], count)
             else:
-                rest += row["n"]
+                rest += count
         if rest:
             families["user"].add_metric(["(others)", NAMESPACE], rest)
-        for row in live.values("revision__template_name").annotate(n=Count("id")):
-            labels = [row["revision__template_name"], NAMESPACE]
-            families["template"].add_metric(labels, row["n"])
+        for template, count in _counted(live, "revision__template_name"):
+            families["template"].add_metric([template, NAMESPACE], count)
         running = live.filter(desired_state=DesiredState.RUNNING)
         waiting = running.exclude(phase__in=(Phase.RUNNING, Phase.FAILED)).count()
         families["starting"].add_metric([NAMESPACE], waiting)
@@ -118,6 +116,11 @@ class SessionsCollector(Collector):
                 labels=["namespace"],
             ),
         }
+
+
+def _counted(sessions: QuerySet[Session], field: str) -> Iterator[tuple[str, int]]:
+    """(value of ``field``, number of sessions), most first."""
+    yield from sessions.values_list(field).annotate(n=Count("id")).order_by("-n").iterator()
 
 
 def register() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from channels.layers import InMemoryChannelLayer
 
 
-class EmbeddedChannelLayer(InMemoryChannelLayer):  # type: ignore[misc]
+class EmbeddedChannelLayer(InMemoryChannelLayer):
     """Channels' in-memory layer, made safe to send to from other threads.
 
     Its queues belong to the event loop of the sockets. Worker and controller threads send from

@@ -5,8 +5,13 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+import django_stubs_ext
+
 from streamspace import config as _config
 from streamspace.logging import logging_config
+
+# Makes Django's generic classes (ModelAdmin[Session]) subscriptable at run time.
+django_stubs_ext.monkeypatch()
 
 try:
     STREAMSPACE = _config.load()
@@ -157,11 +162,12 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # A request must not hang on a broker that is away: the controller's sweep delivers in its place.
-CELERY_BROKER_TRANSPORT_OPTIONS = {
-    "socket_connect_timeout": 2,
-    "socket_timeout": 5,
-    "polling_interval": 0.02,
-}
+CELERY_BROKER_TRANSPORT_OPTIONS = (
+    # The in-memory broker is polled; seconds. Its default of 1 would be felt at every launch.
+    {"polling_interval": 0.02}
+    if STREAMSPACE.embedded
+    else {"socket_connect_timeout": 2, "socket_timeout": 5}
+)
 
 # --- Sign-in ------------------------------------------------------------------------------------
 
@@ -204,6 +210,7 @@ REST_KNOX = {
 _cookie = "__Host-{}" if _secure else f"{{}}-{STREAMSPACE.installation_tag}"
 SESSION_COOKIE_NAME = _cookie.format("streamspace")
 SESSION_COOKIE_SECURE = _secure
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 14 * 24 * 3600
 CSRF_USE_SESSIONS = True

@@ -53,7 +53,7 @@ class _Loader(yaml.SafeLoader):
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.events.AliasEvent):
-            mark = self.peek_event().start_mark
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
             raise yaml.composer.ComposerError(
                 None, None, "aliases (*name) are not allowed; write the value out", mark
             )
@@ -150,10 +150,11 @@ def _path(error: ValidationError) -> str:
 
 def _advice(error: ValidationError) -> str:
     """The schema's complaint, with what to write instead."""
-    expected = error.validator_value
+    expected: Any = error.validator_value
+    schema: Any = error.schema
     if error.validator == "additionalProperties":
-        known = ", ".join(sorted(error.schema.get("properties", {})))
-        extra = sorted(set(error.instance) - set(error.schema.get("properties", {})))
+        known = ", ".join(sorted(schema.get("properties", {})))
+        extra = sorted(set(error.instance) - set(schema.get("properties", {})))
         return f"has no field {', '.join(extra)}; the fields are {known}"
     if error.validator == "required":
         missing = [name for name in expected if name not in error.instance]

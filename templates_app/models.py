@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -87,9 +87,6 @@ class TemplateRevision(models.Model):
         return f"{self.template_name} r{self.number}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        if self.pk is not None:
-            self._refuse()
+        if not self._state.adding:
+            raise TypeError("a template revision is immutable; make a new one")
         super().save(*args, **kwargs)
-
-    def _refuse(self) -> NoReturn:
-        raise TypeError("a template revision is immutable; make a new one")
