@@ -174,10 +174,12 @@ class SessionsConsumer(AsyncJsonWebsocketConsumer):
             await self.send_json({"type": "removed", "id": session_id, "version": version})
 
     async def _load(self, ids: set[str] | None) -> list[dict[str, Any]]:
-        return await database_sync_to_async(self._read)(ids)
+        sessions: list[dict[str, Any]] = await database_sync_to_async(self._read)(ids)
+        return sessions
 
     async def _authenticate(self) -> User | None:
-        return await database_sync_to_async(self._user)()
+        user: User | None = await database_sync_to_async(self._user)()
+        return user
 
     def _read(self, ids: set[str] | None) -> list[dict[str, Any]]:
         sessions = visible_to(self.user, everyone=self.everyone)

@@ -60,7 +60,7 @@ class Worker:
 
     def stop(self, timeout: float = 5.0) -> None:
         """Take no more messages and wait for what is at work, at most ``timeout`` seconds."""
-        state.should_stop = EX_OK
+        state.should_stop = EX_OK  # type: ignore[assignment]  # the stubs know None only
         self._thread.join(timeout)
         if self._thread.is_alive():
             log.warning("worker_cut", after_seconds=timeout)

@@ -154,10 +154,12 @@ def _advice(error: ValidationError) -> str:
     schema: Any = error.schema
     if error.validator == "additionalProperties":
         known = ", ".join(sorted(schema.get("properties", {})))
-        extra = sorted(set(error.instance) - set(schema.get("properties", {})))
+        instance: Any = error.instance
+        extra = sorted(set(instance) - set(schema.get("properties", {})))
         return f"has no field {', '.join(extra)}; the fields are {known}"
     if error.validator == "required":
-        missing = [name for name in expected if name not in error.instance]
+        present: Any = error.instance
+        missing = [name for name in expected if name not in present]
         return f"lacks {', '.join(missing)}"
     if error.validator == "const":
         return f"must be {expected}"
