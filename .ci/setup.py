@@ -33,6 +33,7 @@ APPS_VENV = ROOT / ".apps"
 VENDOR = ROOT / "frontend" / "static" / "vendor"
 SYSTEM_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 INSTALLING = ".installing"
+HEADING = "=== "
 IN_CI = os.environ.get("CI") == "true"
 
 # Debian package → a program or file that shows that it is there.
@@ -83,20 +84,28 @@ def sh(*argv: str | Path, env: dict[str, str] | None = None) -> bool:
             return False
 
 
+def begin(title: str) -> float:
+    """Open a step's line on the terminal and its section in the log; the time now."""
+    print(f"setup: {title} ...", end="", flush=True)
+    with LOG.open("a") as log:
+        log.write(f"\n{HEADING}{title}\n")
+    return time.monotonic()
+
+
 def log_tail(lines: int = 12) -> str:
-    text = LOG.read_text(errors="replace").splitlines() if LOG.exists() else []
-    return "\n".join(f"    {line}" for line in text[-lines:])
+    """The end of the last step's section."""
+    section = LOG.read_text(errors="replace").rpartition(HEADING)[2].splitlines()[1:]
+    return "".join(f"    {line}\n" for line in section[-lines:] if line)
 
 
 @contextlib.contextmanager
 def step(title: str) -> Iterator[None]:
     """Print the step's one line: its title, and how long it took."""
-    print(f"setup: {title} ...", end="", flush=True)
-    started = time.monotonic()
+    started = begin(title)
     try:
         yield
-    except BaseException:
-        print(" failed" if sys.exc_info()[0] is not KeyboardInterrupt else " interrupted")
+    except BaseException as problem:
+        print(" interrupted" if isinstance(problem, KeyboardInterrupt) else " failed")
         raise
     print(f" {time.monotonic() - started:.0f} s", flush=True)
 
@@ -269,8 +278,7 @@ def programs(needed: dict[str, str], purpose: str, consequence: str) -> None:
     """Install system packages where that is possible; elsewhere say what to do, and go on."""
     if not (wanted := missing(needed)):
         return
-    print(f"setup: {purpose}: {' '.join(wanted)} ...", end="", flush=True)
-    started = time.monotonic()
+    started = begin(f"{purpose}: {' '.join(wanted)}")
     apt_install(wanted)
     if not (wanted := missing(needed)):
         print(f" {time.monotonic() - started:.0f} s", flush=True)
@@ -357,7 +365,7 @@ if __name__ == "__main__":
         try:
             main(sys.argv[1:])
         except SetupError as problem:
-            print(f"{log_tail()}\nsetup: {problem}\nsetup: details are in {LOG.relative_to(ROOT)}")
+            print(f"{log_tail()}setup: {problem}\nsetup: details are in {LOG.relative_to(ROOT)}")
             sys.exit(1)
         except KeyboardInterrupt:
             print("\nsetup: interrupted; the same command goes on where it stopped")
