@@ -299,7 +299,7 @@ def programs(needed: dict[str, str], purpose: str, consequence: str) -> None:
 def apps(names: list[str]) -> None:
     known = sorted([*APPS, "jupyter"])
     if unknown := [name for name in names if name not in known]:
-        raise SetupError(f"No such application: {', '.join(unknown)}. There are: {' '.join(known)}")
+        sys.exit(f"No such application: {', '.join(unknown)}. There are: {' '.join(known)}")
     for name in names:
         if name == "jupyter":
             packages(APPS_VENV, "requirements-apps.txt", "Jupyter Lab")
@@ -336,7 +336,7 @@ def main(arguments: list[str]) -> None:
     elif command == "apps":
         apps(names)
     else:
-        raise SetupError((__doc__ or "").splitlines()[2])
+        sys.exit(__doc__)
 
 
 def newer_python() -> None:
