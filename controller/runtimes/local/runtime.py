@@ -46,12 +46,15 @@ class LocalRuntime:
 
     name = "local"
 
-    def __init__(self, data_dir: Path, program_dirs: Sequence[Path] = ()) -> None:
+    def __init__(self, data_dir: Path, program_dirs: Sequence[Path] | None = None) -> None:
         """``data_dir`` is created when first needed; ``program_dirs`` come before ``PATH``.
 
-        Raises nothing for a folder that cannot be used: :meth:`apply` says so.
+        Without ``program_dirs`` it is ``.apps/bin`` beside ``data_dir``, where ``make apps``
+        installs. Raises nothing for a folder that cannot be used: :meth:`apply` says so.
         """
         self._folders = Folders(data_dir)
+        if program_dirs is None:
+            program_dirs = [self._folders.data.parent / ".apps" / "bin"]
         self._programs = Programs(program_dirs)
         self._meter = Meter()
 

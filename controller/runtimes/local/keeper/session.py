@@ -91,7 +91,26 @@ class Keeper:
         except OSError as error:
             raise DisplayFailed(self._display_problem("accepts no programs")) from error
         self._children.listen(self._windows.socket.fileno())
+        self._start_manager(self._windows)
+
+    def _start_manager(self, windows: x11.Display) -> None:
+        """Start the window manager and wait for it.
+
+        A program that opens its window in the very moment in which Openbox takes over is not
+        managed: it stays small, and xterm waits five seconds for an answer.
+        """
         self._manager_pid = self._spawn(self._plan["window_manager"], plans.DISPLAY_LOG)
+
+        def settled() -> bool:
+            windows.update()
+            return windows.has_manager or self._manager_pid in self._children.exits
+
+        try:
+            self._children.await_condition(settled, DISPLAY_SECONDS)
+        except OSError as error:
+            raise DisplayFailed(self._display_problem("ended")) from error
+        if not windows.has_manager:
+            raise DisplayFailed(self._display_problem("has no window manager"))
 
     def _start_server(self) -> int:
         """Start the VNC server; returns the display number that it found free."""
@@ -171,11 +190,12 @@ class Keeper:
         if self._windows is None:
             return False  # the display hung up: its exit follows
         try:
-            ready = self._windows.has_window() or time.monotonic() >= self._ready_by
+            self._windows.update()
         except OSError:
             self._forget_windows()
             self._ready_by = time.monotonic() + FIRST_WINDOW_SECONDS
             return False
+        ready = self._windows.has_window or time.monotonic() >= self._ready_by
         if ready:
             self._forget_windows()
         return ready

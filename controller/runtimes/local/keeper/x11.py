@@ -56,6 +56,10 @@ class Display:
             self.socket.close()
             raise
         self._client_list = 0
+        self.has_manager = False
+        """Whether a window manager keeps its list of windows."""
+        self.has_window = False
+        """Whether there is any window on the list."""
 
     def paint(self, top: Colour, bottom: Colour) -> None:
         """Give the root window a vertical gradient; it outlives this connection."""
@@ -79,7 +83,7 @@ class Display:
         self.socket.sendall(b"".join(requests))
 
     def watch_windows(self) -> None:
-        """Begin to look for windows; from here on call :meth:`has_window` when readable."""
+        """Begin to look for windows; from here on call :meth:`update` when readable."""
         name = b"_NET_CLIENT_LIST"
         self.socket.sendall(
             struct.pack("<BBHHH", _INTERN_ATOM, 0, 2 + len(name) // 4, len(name), 0) + name
@@ -97,33 +101,36 @@ class Display:
         self._ask()
         self.socket.setblocking(False)
 
-    def has_window(self) -> bool:
-        """Whether the window manager has any window by now. Never waits; OSError: server gone."""
+    def update(self) -> None:
+        """Read what has arrived. Never waits; OSError when the server is gone."""
         while True:
             try:
                 chunk = self.socket.recv(4096)
             except BlockingIOError:
-                return False
+                return
             if not chunk:
                 raise ConnectionResetError("the display closed the connection")
             self._buffer += chunk
-            while len(self._buffer) >= 32:
-                message = self._buffer[:32]
-                if message[0] == _REPLY:
-                    extra, _, _, count = struct.unpack_from("<IIII", message, 4)
-                    if len(self._buffer) < 32 + extra * 4:
-                        break
-                    if count:
-                        return True
-                    self._buffer = self._buffer[32 + extra * 4 :]
-                    continue
-                self._buffer = self._buffer[32:]
-                # The top bit marks events that another client sent; they prove nothing.
-                if (
-                    message[0] == _PROPERTY_NOTIFY
-                    and struct.unpack_from("<I", message, 8)[0] == self._client_list
-                ):
-                    self._ask()
+            while self._read_message():
+                pass
+
+    def _read_message(self) -> bool:
+        """Take one event or reply out of the buffer; False when none is complete."""
+        if len(self._buffer) < 32:
+            return False
+        message, size = self._buffer[:32], 32
+        if message[0] == _REPLY:  # to GetProperty, as nothing else is asked from here on
+            extra, kind, _, count = struct.unpack_from("<IIII", message, 4)
+            size += extra * 4
+            if len(self._buffer) < size:
+                return False
+            self.has_manager, self.has_window = kind != 0, count > 0
+        elif message[0] == _PROPERTY_NOTIFY:
+            (atom,) = struct.unpack_from("<I", message, 8)
+            if atom == self._client_list:
+                self._ask()
+        self._buffer = self._buffer[size:]
+        return True
 
     def close(self) -> None:
         """Hang up."""
