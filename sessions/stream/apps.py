@@ -7,3 +7,6 @@ class StreamConfig(AppConfig):
     name = "sessions.stream"
     label = "stream"
     verbose_name = "Stream"
+
+    def ready(self) -> None:
+        from . import signals  # noqa: F401 (importing connects them)
