@@ -37,7 +37,9 @@ def logging_config(level: str, style: str) -> dict[str, Any]:
             structlog.processors.JSONRenderer(),
         ]
     else:
-        renderers = [structlog.dev.ConsoleRenderer()]
+        # The pretty formatter prints local variables, and so passwords.
+        plain = structlog.dev.plain_traceback
+        renderers = [structlog.dev.ConsoleRenderer(exception_formatter=plain)]
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -54,7 +56,9 @@ def logging_config(level: str, style: str) -> dict[str, Any]:
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "event"}},
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
-            # One line per request comes from django_structlog; these would repeat it.
+            # A line per request is for collectors; at a terminal it hides what matters.
+            "django_structlog": {"level": "INFO" if style == "json" else "WARNING"},
+            # They would repeat it.
             "django.server": {"level": "WARNING", "handlers": [], "propagate": True},
             "django.channels.server": {"level": "WARNING"},
             "daphne": {"level": "WARNING"},

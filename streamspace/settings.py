@@ -138,7 +138,7 @@ CHANNEL_LAYERS: dict[str, dict[str, Any]]
 if STREAMSPACE.embedded:
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
     CHANNEL_LAYERS = {"default": {"BACKEND": "streamspace.layers.EmbeddedChannelLayer"}}
-    CELERY_BROKER_URL = "memory://"
+    CELERY_BROKER_URL = "memory://localhost/"
 else:
     CACHES = {
         "default": {
@@ -221,7 +221,8 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _secure else No
 X_FRAME_OPTIONS = "DENY"
 
 STATIC_URL = "/static/"
-STATIC_ROOT = STREAMSPACE.data_dir / "static"
+# Served from where they lie (WhiteNoise reads and indexes them at start); nothing is collected.
+STATIC_ROOT = None
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 
