@@ -51,6 +51,8 @@ class Portal:
         """Start it with a new data folder; ``settings`` are further environment variables."""
         # Short: sockets live below it, and a socket's path has at most 107 bytes.
         portal = cls(Path(tempfile.mkdtemp(prefix="ss-p-")), free_port(), dict(settings or {}))
+        # What `make apps` installed is looked for beside the data folder.
+        (portal.folder / ".apps").symlink_to(ROOT / ".apps")
         try:
             portal.resume()
         except BaseException as problem:

@@ -108,6 +108,14 @@ def processes_naming(text: str) -> list[psutil.Process]:
     return found
 
 
+def runs(process: psutil.Process) -> bool:
+    """Whether a process still does anything; one that nobody has waited for does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def end_all_naming(text: str) -> None:
     """End every process of one test's folder, however it was started."""
     for _ in range(3):  # one may have started another meanwhile
@@ -116,7 +124,8 @@ def end_all_naming(text: str) -> None:
         for process in processes:
             with contextlib.suppress(psutil.Error):
                 process.kill()
-        psutil.wait_procs(processes, timeout=5)
+        # Not psutil.wait_procs: it would take the exit status from whoever started them.
+        wait_until(lambda: not any(map(runs, processes)), timeout=5, what="processes to end")
 
 
 def wait_until(
