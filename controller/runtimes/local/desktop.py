@@ -17,6 +17,8 @@ PLAIN = [[38, 44, 56], [24, 28, 36]]
 PLEASANT = [[47, 86, 133], [22, 33, 62]]
 """Background of whole desktops, top and bottom."""
 APPLICATIONS = Path("/usr/share/applications")
+RESOURCES_FILE = "Xresources"
+"""What ``XENVIRONMENT`` names: how a terminal looks, wherever it is started from."""
 _FIELD_CODES = re.compile(r"%[a-zA-Z]")
 _OWN = ("tint2", "openbox", "obconf")
 
@@ -52,11 +54,12 @@ def server(xvnc: str, template: TemplateSpec, socket: Path, authority: Path) -> 
 
 
 def write_configuration(folder: Path, find: Callable[..., str | None], *, panel: bool) -> None:
-    """Write ``rc.xml``, ``menu.xml`` and ``tint2rc``. Raises OSError."""
+    """Write ``rc.xml``, ``menu.xml``, ``tint2rc`` and ``Xresources``. Raises OSError."""
     entries = installed(find) if panel else []
     (folder / "menu.xml").write_text(menu(entries), encoding="utf-8")
     (folder / "rc.xml").write_text(openbox(folder / "menu.xml", panel=panel), encoding="utf-8")
     (folder / "tint2rc").write_text(_TINT2, encoding="utf-8")
+    (folder / RESOURCES_FILE).write_text(_RESOURCES, encoding="utf-8")
 
 
 def installed(find: Callable[..., str | None]) -> list[MenuEntry]:
@@ -238,4 +241,17 @@ time1_font = Sans bold 9
 clock_font_color = #e6ecf7 100
 clock_padding = 10 0
 clock_tooltip = %A, %d %B %Y
+"""
+
+_RESOURCES = """\
+XTerm*faceName: DejaVu Sans Mono
+XTerm*faceSize: 11
+XTerm*background: #161b26
+XTerm*foreground: #dbe4f3
+XTerm*cursorColor: #6fe3bd
+XTerm*borderWidth: 0
+XTerm*internalBorder: 8
+XTerm*saveLines: 10000
+XTerm*scrollBar: false
+XTerm*VT100.selectToClipboard: true
 """

@@ -51,6 +51,7 @@ def launch(spec: SessionSpec, folders: Folders, programs: Programs) -> None:
         background=desktop.PLEASANT if panel else desktop.PLAIN,
     )
     if is_desktop:
+        plan["environment"]["XENVIRONMENT"] = str(session / desktop.RESOURCES_FILE)
         xvnc, manager = programs.find(*DISPLAY_SERVERS), programs.find(WINDOW_MANAGER)
         assert xvnc  # require() found both
         assert manager

@@ -52,11 +52,22 @@ class Profile:
             return
         raise OSError(f"all {MOST_PROFILES} profiles of {program} are in use")
 
+    def clear(self) -> None:
+        """Remove what the program leaves behind when it is ended rather than closed."""
+        with suppress(OSError):
+            # Chromium keeps its socket in a folder of its own below /tmp.
+            folder = (self.path / "SingletonSocket").readlink().parent
+            if folder.name.startswith("org.chromium.") and folder.lstat().st_uid == os.geteuid():
+                for entry in folder.iterdir():
+                    entry.unlink()
+                folder.rmdir()
+        for name in _LEFTOVERS:
+            with suppress(OSError):
+                (self.path / name).unlink()
+
     def _prepare(self, program: str) -> None:
         self.path.mkdir(mode=0o700, exist_ok=True)
-        for name in _LEFTOVERS:
-            with suppress(FileNotFoundError, IsADirectoryError):
-                (self.path / name).unlink()
+        self.clear()
         preferences = self.path / "user.js"
         if program.startswith("firefox") and not preferences.exists():
             preferences.write_text(_FIREFOX_PREFERENCES, encoding="utf-8")

@@ -244,6 +244,8 @@ class Keeper:
         everything = {s.ident for s in self._children.below().values()}
         self._children.terminate(everything, DISPLAY_GRACE_SECONDS)
         self._children.kill()
+        if self._profile is not None:
+            self._profile.clear()
         self._children.drain()
         for part in self._parts.values():
             if part["state"] != "exited":
