@@ -135,7 +135,7 @@ def data_folder() -> Iterator[Finding]:
 
 def browser_assets() -> Iterator[Finding]:
     """SS4xx: what the browser loads."""
-    needed = ("vendor/novnc/core/rfb.js", "vendor/htmx/htmx.min.js")
+    needed = ("vendor/novnc/core/rfb.js", "vendor/htmx/dist/htmx.min.js")
     missing = [path for path in needed if finders.find(path) is None]
     if missing:
         yield Finding(
