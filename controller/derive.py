@@ -148,9 +148,13 @@ def _starting(
     wish: Wish, observation: Observation, now: datetime, start_timeout: timedelta
 ) -> Verdict:
     waiting = [c for c in observation.components if c.state == ComponentState.WAITING]
-    if not waiting and now - wish.start_requested_at > start_timeout:
-        explanation = explain.start_deadline(start_timeout, observation)
-        return Verdict(Status(Phase.FAILED, explanation=explanation.as_json()))
+    if not waiting and observation.components:
+        # Counted from when the compute was started, not asked for: a launch may have waited for
+        # a portal that was down, or for a busy worker.
+        started = [c.started_at for c in observation.components if c.started_at is not None]
+        if now - min(started, default=wish.start_requested_at) > start_timeout:
+            explanation = explain.start_deadline(start_timeout, observation)
+            return Verdict(Status(Phase.FAILED, explanation=explanation.as_json()))
     step = waiting[0].message if waiting else _step(observation)
     # A session that is started again by itself keeps the clock of its longest duration.
     return Verdict(Status(Phase.PENDING, step, running_since=wish.running_since))
