@@ -8,6 +8,7 @@ from typing import Any
 import django_stubs_ext
 
 from streamspace import config as _config
+from streamspace.api import settings as _api
 from streamspace.logging import logging_config
 
 # Makes Django's generic classes (ModelAdmin[Session]) subscriptable at run time.
@@ -36,6 +37,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.postgres",
     "channels",
+    "corsheaders",
     "rest_framework",
     "django_filters",
     "drf_spectacular",
@@ -64,6 +66,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "streamspace.middleware.SecurityHeadersMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "streamspace.middleware.SameOriginMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -231,31 +234,15 @@ USE_I18N = True
 USE_TZ = True
 TIME_ZONE = STREAMSPACE.time_zone
 
-REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": [
-        "knox.auth.TokenAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
-    ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "DEFAULT_PAGINATION_CLASS": "streamspace.api.pagination.Pages",
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "EXCEPTION_HANDLER": "streamspace.api.errors.exception_handler",
-    "PAGE_SIZE": 50,
-    "TEST_REQUEST_DEFAULT_FORMAT": "json",
-}
-SPECTACULAR_SETTINGS = {
-    "TITLE": "StreamSpace",
-    "DESCRIPTION": "Launch applications as sessions and manage their life.",
-    "VERSION": "1",
-    "SCHEMA_PATH_PREFIX": "/api/v1",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "COMPONENT_SPLIT_REQUEST": True,
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-}
+REST_FRAMEWORK = _api.REST_FRAMEWORK
+SPECTACULAR_SETTINGS = _api.SPECTACULAR_SETTINGS
+CORS_ALLOWED_ORIGINS = STREAMSPACE.cors_origins
+# Scripts of other origins call with a token; the portal's cookie is never theirs to use.
+CORS_ALLOW_CREDENTIALS = False
+CORS_URLS_REGEX = r"^/api/"
+CORS_ALLOW_METHODS = ("DELETE", "GET", "OPTIONS", "PATCH", "POST", "PUT")
+CORS_ALLOW_HEADERS = ("accept", "authorization", "content-type")
+CORS_EXPOSE_HEADERS = ("Location", "Retry-After", "WWW-Authenticate")
 
 LOGGING = logging_config(STREAMSPACE.log_level, STREAMSPACE.log_format)
 DJANGO_STRUCTLOG_CELERY_ENABLED = True

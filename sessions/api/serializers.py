@@ -1,10 +1,15 @@
-"""How a session looks to programs: the same in the REST API and on the WebSocket."""
+"""How a session looks to programs: the same in the REST API and on the WebSocket.
+
+The serializer needs what :func:`sessions.selectors.visible_to` selects and makes no query of its
+own. Without a context a session is shown as to its owner; with ``context={"viewer": user}`` and
+rows of :func:`sessions.api.reads.sessions_for`, ``role`` and ``actions`` are the viewer's.
+"""
 
 from __future__ import annotations
 
 from rest_framework import serializers
 
-from sessions.choices import DesiredState, Phase
+from sessions.choices import DesiredState, Phase, Role
 from sessions.lifecycle import Action, DisplayState
 from sessions.models import Session
 from sessions.stream.origins import portal_origin, session_origin
@@ -43,6 +48,11 @@ _ACTIONS = {
     "items": {"type": "string", "enum": [action.value for action in Action]},
     "description": "What may be asked for now.",
 }
+_ROLE = {"type": "string", "nullable": True, "enum": [*Role.values, None]}
+_OF_GUESTS = {
+    Role.VIEW: frozenset({Action.OPEN}),
+    Role.CONTROL: frozenset({Action.OPEN, Action.EXTEND}),
+}
 
 
 @shaped(_CONDITIONS)
@@ -56,11 +66,7 @@ class ExplanationField(serializers.JSONField):
 
 
 class SessionSerializer(serializers.Serializer[Session]):
-    """One session, for whoever may see it.
-
-    Needs what :func:`sessions.selectors.visible_to` selects and makes no query of its own.
-    ``actions`` are the owner's; the API narrows them for guests.
-    """
+    """One session, for whoever may see it."""
 
     id = serializers.UUIDField(read_only=True)
     name = serializers.CharField(read_only=True, help_text="Unique for ever; part of addresses.")
@@ -72,6 +78,9 @@ class SessionSerializer(serializers.Serializer[Session]):
     )
     update_available = serializers.SerializerMethodField(
         help_text="The template has a newer revision; a new session would get it."
+    )
+    role = serializers.SerializerMethodField(
+        help_text="What the caller is to it; null: staff, who manage it without seeing inside."
     )
     desired_state = serializers.ChoiceField(DesiredState.choices, read_only=True)
     phase = serializers.ChoiceField(Phase.choices, read_only=True)
@@ -109,9 +118,24 @@ class SessionSerializer(serializers.Serializer[Session]):
         template = session.template
         return template is not None and template.current_revision_id != session.revision_id
 
+    @shaped(_ROLE)
+    def get_role(self, session: Session) -> str | None:
+        viewer = self.context.get("viewer")
+        if viewer is None or viewer.pk == session.owner_id:
+            return Role.OWNER.value
+        shares = getattr(session, "shares_with_viewer", [])
+        return shares[0].role if shares else None
+
     @shaped(_ACTIONS)
     def get_actions(self, session: Session) -> list[str]:
-        return sorted(action.value for action in session.allowed_actions)
+        actions = session.allowed_actions
+        viewer = self.context.get("viewer")
+        role = self.get_role(session)
+        if role is None:
+            actions -= {Action.OPEN}  # staff manage a session, they do not look into it
+        elif role != Role.OWNER and not (viewer is not None and viewer.is_staff):
+            actions &= _OF_GUESTS[Role(role)]
+        return sorted(action.value for action in actions)
 
     def get_persistent_home(self, session: Session) -> bool:
         return session.home_id is not None

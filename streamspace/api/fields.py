@@ -27,6 +27,24 @@ class TextField(serializers.CharField):
         return super().to_internal_value(data)
 
 
+class StrictBooleanField(serializers.BooleanField):
+    """``true`` or ``false``; DRF's own takes ``"off"`` and ``0`` too."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid", input=repr(data)[:100])
+        return data
+
+
+class StrictIntegerField(serializers.IntegerField):
+    """A whole number; DRF's own takes ``"12"``, ``12.0`` and ``true`` too."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if not isinstance(data, int) or isinstance(data, bool):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
 class ParsedTextField(TextField):
     """Text with a grammar: ``parse`` raises ValueError with a sentence, ``format_value`` is its
     inverse."""
