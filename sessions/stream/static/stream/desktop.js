@@ -50,7 +50,7 @@ new IdleBanner(store, () => {
 new Title(store);
 new Clipboard(picture);
 if (!config.viewOnly) {
-  new TouchKeyboard(new Keys(picture));
+  new TouchKeyboard(new Keys(picture), picture, () => toolbar.close(false));
   const scaling = byId("scaling");
   const sharp = scaling.querySelector("[value=sharp]");
   sharp.hidden = sharp.disabled = !(window.devicePixelRatio > 1);

@@ -43,7 +43,7 @@ export class Keys {
     byId("screen").addEventListener("keyup", (event) => {
       if (!MODIFIERS.test(event.code)) this.release();
     });
-    picture.addEventListener("connected", () => this.#forget());
+    picture.addEventListener("disconnected", () => this.#forget()); // the server lets go of them
     window.addEventListener("blur", () => this.release());
   }
 

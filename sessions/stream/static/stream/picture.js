@@ -17,7 +17,7 @@ const QUALITIES = { high: [8, 2], medium: [6, 4], low: [2, 7] };
 const NOT_RUNNING = 4409;
 const REASONS = {
   1001: "The server is restarting. Nothing in the session is lost.",
-  1011: "Its display was lost and is being looked for.",
+  1011: "The desktop stopped answering. It is tried again by itself.",
   4409: "It is not running at the moment.",
 };
 
@@ -27,6 +27,7 @@ export class Picture extends EventTarget {
   #socket = null;
   #hanging = 0;
   #wanted = false;
+  #focusOnPress = true;
   #retry;
 
   constructor(store) {
@@ -80,6 +81,12 @@ export class Picture extends EventTarget {
 
   get focused() {
     return byId("screen").contains(document.activeElement);
+  }
+
+  /** Whether a press on the picture takes the focus. Not while the on-screen keyboard has it. */
+  set focusOnPress(on) {
+    this.#focusOnPress = on;
+    if (this.#rfb) this.#rfb.focusOnClick = on;
   }
 
   sendKey(keysym, code, down) {
@@ -136,6 +143,7 @@ export class Picture extends EventTarget {
     this.#rfb = rfb;
     rfb.viewOnly = config.viewOnly;
     rfb.background = "var(--surface-sunken)";
+    rfb.focusOnClick = this.#focusOnPress;
     rfb.scaleViewport = true;
     this.#applyScaling();
     this.#applyQuality();
@@ -174,6 +182,7 @@ export class Picture extends EventTarget {
     clearTimeout(this.#hanging);
     const rfb = this.#rfb;
     this.#rfb = this.#socket = null;
+    this.dispatchEvent(new Event("disconnected"));
     try {
       rfb?.disconnect();
     } catch {

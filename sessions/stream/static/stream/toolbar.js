@@ -13,7 +13,7 @@ const LABELS = {
   starting: "Starting", waking: "Waking", running: "Running", hibernating: "Hibernating",
   hibernated: "Hibernated", failed: "Failed", terminating: "Terminating", terminated: "Terminated",
 };
-const ROLES = { owner: "", control: "Shared with you: you can use it", view: "Shared with you: view only" };
+const ROLES = { owner: "", control: "Shared with you", view: "View only" };
 
 export class Toolbar {
   #store;
@@ -93,6 +93,7 @@ export class Toolbar {
     state.dataset.state = access ? "" : session.display_state;
     byId("panel-role").textContent = ROLES[session.role ?? config.role] ?? "";
     const usable = config.kind !== "rfb" || (link.phase === "connected" && !access);
+    byId("touch-keyboard")?.classList.toggle("unusable", !usable);
     for (const section of this.#panel.querySelectorAll("section")) section.hidden = !usable;
     if (!config.owner) return;
     const can = session.actions.includes("hibernate") && !access;
@@ -148,10 +149,8 @@ export class Toolbar {
   /** The note on the connection, measured only while somebody looks at it. */
   async #measure() {
     const ms = await roundTrip(MEASURE_MS);
-    if (ms === null) byId("connection").textContent = "Connection: the server does not answer";
-    else {
-      const word = ms > SLOW_MS ? "slow" : "good";
-      byId("connection").textContent = `Connection: ${word}, ${Math.max(1, Math.round(ms))} ms there and back`;
-    }
+    byId("connection").textContent = ms === null
+      ? "The server does not answer"
+      : `Connection ${ms > SLOW_MS ? "slow" : "good"}, ${Math.max(1, Math.round(ms))} ms`;
   }
 }

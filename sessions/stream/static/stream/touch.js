@@ -28,12 +28,22 @@ export class TouchKeyboard {
   #button = byId("touch-keyboard");
   #bar = byId("key-bar");
   #keys;
+  #picture;
   #before = FILLER;
 
-  constructor(keys) {
+  /** `onopen`: make room, before the keyboard comes. */
+  constructor(keys, picture, onopen) {
     this.#keys = keys;
+    this.#picture = picture;
     this.#button.hidden = !touchScreen();
-    this.#button.addEventListener("click", () => (this.#bar.hidden ? this.open() : this.close()));
+    this.#button.addEventListener("click", () => {
+      if (!this.#bar.hidden) {
+        this.close();
+        return;
+      }
+      onopen();
+      this.open();
+    });
     this.#field.addEventListener("input", () => this.#typed());
     this.#field.addEventListener("keydown", (event) => this.#key(event));
     this.#field.addEventListener("blur", () => this.close());
@@ -43,6 +53,7 @@ export class TouchKeyboard {
 
   open() {
     this.#bar.hidden = this.#field.hidden = false;
+    this.#picture.focusOnPress = false;
     this.#reset();
     this.#field.focus({ preventScroll: true });
     this.#button.setAttribute("aria-pressed", "true");
@@ -50,6 +61,7 @@ export class TouchKeyboard {
   }
 
   close() {
+    this.#picture.focusOnPress = true;
     this.#bar.hidden = this.#field.hidden = true;
     this.#button.setAttribute("aria-pressed", "false");
     this.#fit();
