@@ -20,7 +20,7 @@ What this relies on, beyond what Daphne and Twisted document, is replaced or cal
 ``Server.run/create_application/handle_reply/kill_all_applications/connections``, the protocols'
 ``onConnect/onMessage/check_timeouts/handle_exception/process``, Autobahn's ``sendFrame`` and ping
 timer, Twisted's ``gotLength/handleContentChunk/requestReceived`` and its producers.
-``tests/test_server.py`` fails when an upgrade changes one of them.
+``tests/sessions/stream/test_server.py`` fails when an upgrade changes one of them.
 
 Not promised: HTTP/2, and that an idle HTTP connection outlives Twisted's timeout.
 """
@@ -34,7 +34,7 @@ import asyncio
 import contextlib
 import socket
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cache, partial
 from io import BytesIO
 from typing import Any, cast
@@ -171,11 +171,15 @@ class _WebSocket(WebSocketProtocol):
             super().onClose(wasClean, code, reason)
 
     def handle_reply(self, message: Message) -> None:
-        if message.get("type") != "websocket.send" or self.state != self.STATE_OPEN:
-            if message.get("type") == "websocket.send" and self.state != self.STATE_CONNECTING:
-                return  # closing: nobody will read it
+        kind = message.get("type")
+        if self.state == self.STATE_CONNECTING or kind not in _WEBSOCKET_REPLIES:
             super().handle_reply(message)
             return
+        if kind == "websocket.close":
+            self.say_goodbye(message.get("code") or 1000, message.get("reason") or "")
+            return
+        if self.state != self.STATE_OPEN:
+            return  # closing: nobody will read it
         # Without Autobahn's sendMessage: its size limit is for what comes in, and empty messages
         # are messages.
         data = message.get("bytes")
@@ -184,11 +188,16 @@ class _WebSocket(WebSocketProtocol):
         else:
             self.sendFrame(opcode=1, payload=message["text"].encode())
 
+    def say_goodbye(self, code: int, reason: str = "") -> None:
+        """Start the closing handshake. Autobahn's sendClose refuses 1001 and 1011, which are for
+        servers to say."""
+        self.sendCloseFrame(code=code, reasonUtf8=reason.encode()[:123], isReply=False)
+
     def handle_exception(self, exception: BaseException) -> None:
         if self.state == self.STATE_CONNECTING:
             super().handle_exception(exception)
         else:
-            self.sendClose(code=1011)
+            self.say_goodbye(1011)
 
     def check_timeouts(self) -> None:
         if not self.flow.reading:
@@ -387,7 +396,7 @@ class Server(DaphneServer):
             failByDrop=False,  # say 1009 instead of a silent end
             perMessageCompressionAccept=lambda offers: None,
         )
-        _silence_twisted()
+        _observe_twisted()
         clock = _reactor()
         asyncio.set_event_loop(clock._asyncioEventloop)
         clock.callLater(1, self.application_checker)
@@ -428,6 +437,11 @@ class Server(DaphneServer):
 
     async def handle_reply(self, protocol: Any, message: Message) -> None:
         """An application's ``send``: hand over, then wait until there is room for more."""
+        if "disconnected" in self.connections.get(protocol, {"disconnected": 0}):
+            # Nobody hears it. Without a pause an application that only sends would never let the
+            # event loop go to tell it so.
+            await asyncio.sleep(0.01)
+            return
         await super().handle_reply(protocol, message)
         if protocol.flow.stalled and message.get("type") in _PAYLOADS:
             await protocol.flow.drain()
@@ -446,7 +460,7 @@ class Server(DaphneServer):
                 if protocol.state == protocol.STATE_CONNECTING:
                     protocol.serverReject()
                 else:
-                    protocol.sendClose(code=1001)
+                    protocol.say_goodbye(1001)
         if running := self._unfinished():
             await asyncio.wait(running, timeout=self.shutdown_grace)
         left = self._unfinished()
@@ -465,12 +479,19 @@ class Server(DaphneServer):
 
 
 _PAYLOADS = frozenset({"websocket.send", "http.response.body"})
+_WEBSOCKET_REPLIES = frozenset({"websocket.send", "websocket.close"})
 
 
 @cache
-def _silence_twisted() -> None:
-    """Twisted's own log repeats what is logged here, in another format. Once per process."""
-    globalLogBeginner.beginLoggingTo([lambda _: None], redirectStandardIO=False, discardBuffer=True)
+def _observe_twisted() -> None:
+    """Of Twisted's own log, keep the faults. Once per process."""
+
+    def observe(event: Mapping[str, Any]) -> None:
+        failure = event.get("log_failure")
+        if failure is not None:
+            log.error("server_fault", error=failure.getTraceback())
+
+    globalLogBeginner.beginLoggingTo([observe], redirectStandardIO=False, discardBuffer=True)
 
 
 def _reactor() -> Any:

@@ -11,10 +11,11 @@ from urllib.parse import parse_qs
 import structlog
 from channels.db import database_sync_to_async
 
-from . import bridge, origins, pages, proxy, static, status, tickets
+from . import assets, bridge, origins, pages, proxy, status, tickets
 from .access import Admission, Door, check
 from .codes import Close
 from .origins import session_name_from_host
+from .pages import VIEW
 from .tickets import Entry
 from .wire import (
     Disconnected,
@@ -38,7 +39,7 @@ __all__ = ["session_name_from_host", "stream_application"]
 log = structlog.get_logger(__name__)
 
 OURS = "/_streamspace/"
-ENTER, VIEW = f"{OURS}enter", f"{OURS}view"
+ENTER = f"{OURS}enter"
 RFB, STATUS = f"{OURS}rfb", f"{OURS}status"
 _MAX_FORM = 4096
 
@@ -69,8 +70,8 @@ def _own_origin(scope: Scope, name: str) -> bool:
 
 async def _http(scope: Scope, receive: Receive, send: Send, name: str) -> None:
     path: str = scope["path"]
-    if path.startswith(static.PREFIX):
-        await static.serve(scope, receive, send)
+    if path.startswith(assets.PREFIX):
+        await assets.serve(scope, receive, send)
     elif path == ENTER:
         await _enter(scope, receive, send, name)
     elif scope["method"] not in proxy.SAFE_METHODS and not _own_origin(scope, name):
@@ -85,7 +86,7 @@ async def _http(scope: Scope, receive: Receive, send: Send, name: str) -> None:
         elif found is Close.ENTRY_NEEDED:
             await _entry_needed(scope, send, name)
         else:
-            await pages.not_found(send, name)
+            await pages.not_found(send)
 
 
 async def _admitted(scope: Scope, receive: Receive, send: Send, admission: Admission) -> None:

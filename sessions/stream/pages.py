@@ -5,57 +5,38 @@ Every text here is one of ours; nothing that a request or a program said is repe
 
 from __future__ import annotations
 
-import secrets
-from html import escape
 from typing import Any
 
 from django.template.loader import render_to_string
 
 from . import origins
 from .access import Admission
+from .assets import version
 from .bridge import paste_limit
-from .static import version
 from .wire import Send, respond
 
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<style nonce="{nonce}">
-:root {{ color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }}
-body {{ margin: 20vh auto 0; max-width: 34rem; padding: 0 1.5rem; }}
-h1 {{ font-size: 1.4rem; }}
-</style></head>
-<body><main><h1>{title}</h1><p>{text}</p><p>{links}</p></main></body></html>
-"""
-
-
-def _policy(nonce: str, *, framed: bool) -> str:
-    ancestors = "'self'" if framed else "'none'"
-    return "; ".join(
-        [
-            "default-src 'none'",
-            f"style-src 'nonce-{nonce}'",
-            "base-uri 'none'",
-            "form-action 'none'",
-            f"frame-ancestors {ancestors}",
-        ]
-    )
+VIEW = "/_streamspace/view"
+_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; "
+    "base-uri 'none'"
+)
 
 
 async def _page(
-    send: Send, status: int, title: str, text: str, links: dict[str, str], *, framed: bool = False
+    send: Send, status: int, title: str, text: str, label: str, url: str, *, framed: bool = False
 ) -> None:
-    nonce = secrets.token_urlsafe(16)
-    anchors = " · ".join(
-        f'<a href="{escape(url)}">{escape(words)}</a>' for words, url in links.items()
-    )
-    body = _PAGE.format(title=escape(title), text=escape(text), links=anchors, nonce=nonce)
-    await respond(
-        send,
-        status,
-        body.encode(),
-        extra=[("content-security-policy", _policy(nonce, framed=framed))],
-    )
+    """One sentence and one way on; ``framed`` if the viewer may show it in place of the program."""
+    context = {
+        "title": title,
+        "message": text,
+        "action_label": label,
+        "action_url": url,
+        "static_version": version(),
+    }
+    ancestors = "'self'" if framed else "'none'"
+    policy = f"{_POLICY}; form-action 'none'; frame-ancestors {ancestors}"
+    html = render_to_string("stream/message.html", context)
+    await respond(send, status, html.encode(), extra=[("content-security-policy", policy)])
 
 
 def enter_url(session: str) -> str:
@@ -63,14 +44,15 @@ def enter_url(session: str) -> str:
     return f"{origins.portal_origin()}/sessions/{session}/enter"
 
 
-async def not_found(send: Send, session: str) -> None:
+async def not_found(send: Send) -> None:
     """The same for what does not exist and for what is somebody else's."""
     await _page(
         send,
         404,
         "There is no such session",
         "It was terminated, or it is not yours.",
-        {"Your sessions": f"{origins.portal_origin()}/"},
+        "Your sessions",
+        f"{origins.portal_origin()}/",
     )
 
 
@@ -79,74 +61,65 @@ async def bad_code(send: Send, session: str) -> None:
         send,
         403,
         "This entry is not valid any more",
-        "An entry works once and for half a minute. Enter the session again from the portal.",
-        {"Enter again": enter_url(session)},
+        "An entry works once and for half a minute.",
+        "Enter again",
+        enter_url(session),
     )
 
 
-async def unreachable(send: Send, session: str) -> None:
+async def unreachable(send: Send) -> None:
     await _page(
         send,
         502,
         "The session does not answer",
         "Its program ended, or the session is hibernating.",
-        {"Reload": "", "Session": f"{origins.session_origin(session)}/_streamspace/view"},
+        "Reload",
+        VIEW,
         framed=True,
     )
 
 
-async def silent(send: Send, session: str) -> None:
+async def silent(send: Send) -> None:
     await _page(
         send,
         504,
         "The session takes too long to answer",
         "Its program accepted the request but said nothing for a minute.",
-        {"Reload": ""},
+        "Reload",
+        VIEW,
         framed=True,
     )
 
 
-async def not_running(send: Send, session: str) -> None:
+async def not_running(send: Send) -> None:
     await _page(
         send,
         503,
         "The session is not running",
         "It is hibernated or still starting.",
-        {"Open it": f"{origins.session_origin(session)}/_streamspace/view"},
+        "Open it",
+        VIEW,
         framed=True,
     )
 
 
-def viewer_policy(nonce: str, session: str) -> str:
+def viewer_policy(session: str) -> str:
     """The viewer runs our scripts only, and talks to its own origin only."""
     host = origins.session_host(session)
     socket = f"{'wss' if origins.secure() else 'ws'}://{host}"
-    return "; ".join(
-        [
-            "default-src 'none'",
-            f"script-src 'self' 'nonce-{nonce}'",
-            f"style-src 'self' 'nonce-{nonce}'",
-            "img-src 'self' data: blob:",
-            "font-src 'self'",
-            "media-src 'self' data:",
-            f"connect-src 'self' {socket}",
-            "frame-src 'self'",
-            "manifest-src 'self'",
-            "base-uri 'none'",
-            f"form-action {origins.portal_origin()}",
-            "frame-ancestors 'none'",
-        ]
+    return (
+        f"{_POLICY}; script-src 'self'; connect-src 'self' {socket}; frame-src 'self'; "
+        f"media-src 'self' data:; form-action {origins.portal_origin()}; frame-ancestors 'none'"
     )
 
 
-def viewer_context(admission: Admission, nonce: str) -> dict[str, Any]:
+def viewer_context(admission: Admission) -> dict[str, Any]:
     """What the viewer's templates know."""
     return {
         "session_name": admission.session,
         "display_name": admission.display_name,
         "kind": admission.kind,
         "role": admission.role,
-        "view_only": admission.view_only,
         "user": admission.user,
         "portal_origin": origins.portal_origin(),
         "enter_url": enter_url(admission.session),
@@ -154,21 +127,19 @@ def viewer_context(admission: Admission, nonce: str) -> dict[str, Any]:
         "paste_limit_bytes": paste_limit(),
         "static_version": version(),
         "state": admission.state,
-        "csp_nonce": nonce,
     }
 
 
 async def viewer(send: Send, admission: Admission) -> None:
     """The page around a desktop or a web application."""
-    nonce = secrets.token_urlsafe(16)
     template = "stream/desktop.html" if admission.kind == "rfb" else "stream/webapp.html"
-    html = render_to_string(template, viewer_context(admission, nonce))
+    html = render_to_string(template, viewer_context(admission))
     await respond(
         send,
         200,
         html.encode(),
         extra=[
-            ("content-security-policy", viewer_policy(nonce, admission.session)),
+            ("content-security-policy", viewer_policy(admission.session)),
             ("cross-origin-opener-policy", "same-origin"),
             ("permissions-policy", "camera=(), geolocation=(), microphone=()"),
         ],

@@ -159,7 +159,7 @@ async def proxy_http(scope: Scope, receive: Receive, send: Send, admission: Admi
     """Carry one request whose admission (and, if unsafe, origin) was checked."""
     endpoint = admission.endpoint
     if endpoint is None or not admission.running:
-        await pages.not_running(send, admission.session)
+        await pages.not_running(send)
         return
     if scope["method"] not in SAFE_METHODS:
         Hints(admission).note()
@@ -194,7 +194,7 @@ class _Exchange:
             # Cut off: what ends well would be taken for complete.
             self._scope["extensions"]["streamspace.transport"].abort()
         else:
-            await page(self._send, self._admission.session)
+            await page(self._send)
 
     async def run(self, client: aiohttp.ClientSession) -> None:
         first = await self._receive()

@@ -1,6 +1,7 @@
 """The viewer's status socket: what becomes of the session, and the viewer's few requests.
 
-Server → viewer: ``{"type": "state", "session": {…}}`` on connecting and after each change;
+Server → viewer: ``{"type": "state", "session": {…}, "now": …}`` on connecting and after each
+change (``now``: the server's clock, for deadlines);
 ``{"type": "notice", "notice": code, "message": …}``; ``{"type": "error", "error": code, "message":
 …, "details": …}`` as the answer to a request that was refused.
 
@@ -15,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -81,7 +83,7 @@ class _Status:
             self._admission = now
             if now.state != last:
                 last = now.state
-                await self._send({"type": "state", "session": now.state})
+                await self._send({"type": "state", "session": now.state, "now": datetime.now(UTC)})
         return Close.GOING_AWAY
 
     async def pass_notices(self, watch: Watch) -> Close | None:
