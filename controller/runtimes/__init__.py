@@ -6,6 +6,8 @@ from functools import cache
 
 from django.conf import settings
 
+from streamspace.config import BASE_DIR
+
 from .base import Runtime
 
 
@@ -14,4 +16,5 @@ def current_runtime() -> Runtime:
     """The runtime that ``STREAMSPACE_RUNTIME`` names; made on first use, one per process."""
     from .local import LocalRuntime
 
-    return LocalRuntime(settings.STREAMSPACE.data_dir)
+    # Where `make apps` puts the applications that Debian does not package.
+    return LocalRuntime(settings.STREAMSPACE.data_dir, [BASE_DIR / ".apps" / "bin"])
