@@ -26,8 +26,10 @@ class LocalProgram:
     """The ``local`` section of a template: the Debian program that serves the same job."""
 
     command: tuple[str, ...]
-    """argv. ``{home}`` and, for web applications, ``{socket}`` (a unix socket to listen on, mode
-    0600) are filled in by the runtime."""
+    """argv. The runtime fills in ``{home}``; for web applications ``{socket}`` (a unix socket to
+    listen on, mode 0600); ``{profile}`` (a folder in the home that only this session uses while it
+    runs, for programs that allow one instance per profile). A word ``{root:ARG}`` becomes ``ARG``
+    where the runtime runs as root and is left out elsewhere."""
     requires: tuple[str, ...] = ()
     """Executables that must be found besides ``command[0]``."""
     install: str = ""

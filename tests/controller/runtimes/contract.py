@@ -47,7 +47,9 @@ class Workloads:
     """How long a start or an end may take here."""
 
 
-def session(template: TemplateSpec, name: str = "ann-app-0a1b2c3d", **changes: object) -> SessionSpec:
+def session(
+    template: TemplateSpec, name: str = "ann-app-0a1b2c3d", **changes: object
+) -> SessionSpec:
     """A session that is to run."""
     spec = SessionSpec(
         name=name,
@@ -81,8 +83,7 @@ def part(observation: Observation, name: str) -> Component:
 def has_exited(observation: Observation) -> bool:
     """Whether the application's end is known."""
     return any(
-        c.name == "application" and c.state is ComponentState.EXITED
-        for c in observation.components
+        c.name == "application" and c.state is ComponentState.EXITED for c in observation.components
     )
 
 

@@ -37,6 +37,7 @@ PROGRAM_GRACE_SECONDS = 1.4
 LEFTOVER_GRACE_SECONDS = 0.5
 DISPLAY_GRACE_SECONDS = 0.4
 """The three graces together stay below the three seconds after which the runtime uses force."""
+DYING_SECONDS = 2.0
 HELPER_STARTS = 5
 """A window manager or panel that ends more often than this stays away."""
 
@@ -209,6 +210,8 @@ class Keeper:
     def _note_exits(self) -> bool:
         """Whether something ended that ends the session. Helpers are started again."""
         exits = self._children.exits
+        if exits.get(self._parts["application"]["pid"]):
+            self._await_cause()
         ended = [p for p in self._parts.values() if p["pid"] in exits]
         for part in ended:
             part["state"], part["exit_code"] = "exited", exits[part["pid"]]
@@ -217,6 +220,17 @@ class Keeper:
             if starts < HELPER_STARTS:
                 self._helpers[self._spawn(command, plans.DISPLAY_LOG)] = (command, starts + 1)
         return bool(ended)
+
+    def _await_cause(self) -> None:
+        """Let the exit of a dying display arrive before that of the programs it takes along.
+
+        They see its sockets close, and can be gone before it is.
+        """
+        display = self._parts.get("display")
+        if display and not greets_as_rfb(self._socket, DYING_SECONDS):
+            self._children.await_condition(
+                lambda: display["pid"] in self._children.exits, DYING_SECONDS
+            )
 
     # -- ending -----------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,20 +29,20 @@ Server(sys.argv[1], Handler).serve_forever()
 """
 
 
-def desktop(*command: str, panel: bool = False, **changes: object) -> TemplateSpec:
+def desktop(*command: str, panel: bool = False, **changes: Any) -> TemplateSpec:
     """A desktop template around a command."""
-    values: dict[str, object] = {"name": "app", "display_name": "App", "app_type": "desktop"}
-    return TemplateSpec(**values | {"local": LocalProgram(command, panel=panel)} | changes)  # type: ignore[arg-type]
+    values: dict[str, Any] = {"name": "app", "display_name": "App", "app_type": "desktop"}
+    return TemplateSpec(**values | {"local": LocalProgram(command, panel=panel)} | changes)
 
 
-def shell(script: str, *arguments: str, **changes: object) -> TemplateSpec:
+def shell(script: str, *arguments: str, **changes: Any) -> TemplateSpec:
     """A desktop template that runs a shell script."""
     return desktop("sh", "-c", script, "sh", *arguments, **changes)
 
 
-def webapp(script: str = WEB_SERVER, **changes: object) -> TemplateSpec:
+def webapp(script: str = WEB_SERVER, **changes: Any) -> TemplateSpec:
     """A web application in Python."""
-    values: dict[str, object] = {"app_type": "webapp", "web_path": "/healthy"}
+    values: dict[str, Any] = {"app_type": "webapp", "web_path": "/healthy"}
     return desktop(sys.executable, "-c", script, "{socket}", **values | changes)
 
 
@@ -104,5 +105,3 @@ def runtime(data_dir: Path, running: Processes) -> Iterator[LocalRuntime]:
     yield runtime
     for name in runtime.list():
         runtime.remove(name)
-
-
