@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -36,7 +36,7 @@ class TestTemplate:
     """Each template with a local program."""
 
     def test_its_icon_is_a_picture_beside_it(self, path: Path, manifest: Manifest) -> None:
-        root = ElementTree.parse(path.parent / manifest.spec["icon"]).getroot()
+        root = ET.parse(path.parent / manifest.spec["icon"]).getroot()
         assert root.tag.endswith("svg")
         assert root.get("viewBox")
 
