@@ -5,13 +5,26 @@ from __future__ import annotations
 import http.client
 import socket
 import struct
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin
+
+
+def close_code(websocket: ClientConnection, seconds: float = 5) -> int | None:
+    """Read until the server closes, and return its code; None if it dropped the connection."""
+    deadline = time.monotonic() + seconds
+    try:
+        while True:
+            websocket.recv(timeout=max(0.0, deadline - time.monotonic()))
+    except ConnectionClosed as closed:
+        return closed.rcvd.code if closed.rcvd else None
 
 
 @dataclass
@@ -54,9 +67,8 @@ class Browser:
             connection.close()
 
     def get(self, path: str, **headers: str) -> Answer:
-        return self.request(
-            "GET", path, headers={k.replace("_", "-"): v for k, v in headers.items()}
-        )
+        fields = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.request("GET", path, headers=fields)
 
     def enter(self, code: str, origin: str | None = None) -> Answer:
         """Post an entry code as the portal's page does, and keep the cookie."""
@@ -80,7 +92,7 @@ class Browser:
         return connect(
             f"ws://{self.host}{path}",
             sock=sock,
-            origin=self.origin if origin == "" else origin,
+            origin=None if origin is None else Origin(origin or self.origin),
             additional_headers=headers,
             compression=options.pop("compression", None),
             max_size=None,

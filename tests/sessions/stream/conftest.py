@@ -59,7 +59,7 @@ class Reactor:
         def run() -> None:
             try:
                 result.set_result(function(*arguments, **options))
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001 (raised again in the waiting thread)
                 result.set_exception(error)
 
         self.loop.call_soon_threadsafe(run)

@@ -7,22 +7,20 @@ import json
 import pytest
 import time_machine
 from django.contrib.sessions.backends.db import SessionStore
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import InvalidStatus
 
 from sessions.stream import tickets
 from sessions.stream.codes import Close
+from tests.sessions.stream.browser import Browser, close_code
 from tests.sessions.stream.conftest import World
 
 RFB = {"kind": "rfb", "socket": "/nowhere/rfb.sock"}
 HTML = {"Accept": "text/html"}
 
 
-def close_code(browser, path: str = "/_streamspace/status") -> int:
-    with browser.socket(path) as websocket, pytest.raises(ConnectionClosed) as closed:
-        while True:
-            websocket.recv(timeout=5)
-    assert closed.value.rcvd is not None
-    return closed.value.rcvd.code
+def refusal(browser: Browser) -> int | None:
+    with browser.socket("/_streamspace/status") as websocket:
+        return close_code(websocket)
 
 
 def test_a_code_is_swapped_for_a_cookie_that_opens_the_viewer(world: World, alice) -> None:
@@ -112,7 +110,7 @@ def test_a_person_without_cookie_is_sent_to_the_portal_and_a_program_is_told(wor
     assert json.loads(program.body)["error"] == "entry_needed"
     script = browser.request("GET", "/", headers={**HTML, "Sec-Fetch-Mode": "cors"})
     assert script.status == 401
-    assert close_code(browser) == Close.ENTRY_NEEDED
+    assert refusal(browser) == Close.ENTRY_NEEDED
 
 
 def test_a_cookie_opens_no_other_session(world: World, alice, bob) -> None:
@@ -129,7 +127,7 @@ def test_a_cookie_opens_no_other_session(world: World, alice, bob) -> None:
     missing = gone.get("/_streamspace/view")
     assert foreign.status == missing.status == 404
     assert foreign.body == missing.body
-    assert close_code(browser) == close_code(gone) == Close.GONE
+    assert refusal(browser) == refusal(gone) == Close.GONE
 
 
 def test_tossed_cookies_do_not_shadow_the_real_one(world: World, alice, bob) -> None:

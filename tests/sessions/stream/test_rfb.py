@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -78,8 +79,10 @@ def test_a_view_only_connection_still_sees(message: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("message", "expected"),
-    [(KEY, True), (POINTER, True), (QEMU_KEY, True), (text(3), True), (UPDATE, False)]
-    + [(FENCE, False), (encodings(0), False), (extended(CAPS), False), (RESIZE, False)],
+    [
+        *((KEY, True), (POINTER, True), (QEMU_KEY, True), (text(3), True), (UPDATE, False)),
+        *((FENCE, False), (encodings(0), False), (extended(CAPS), False), (RESIZE, False)),
+    ],
 )
 def test_only_keys_pointer_and_pastes_are_input(message: bytes, expected: bool) -> None:
     assert greeted().feed(message).input is expected
@@ -189,7 +192,7 @@ options = st.fixed_dictionaries(
 
 def split(data: bytes, cuts: list[int]) -> list[bytes]:
     edges = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
-    return [data[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    return [data[a:b] for a, b in pairwise(edges)]
 
 
 def run(filtered: ClientFilter, pieces: list[bytes]) -> tuple:
@@ -345,8 +348,10 @@ def test_arbitrary_server_bytes_never_crash(data) -> None:
 
 @pytest.mark.parametrize(
     "stream",
-    [b"HTTP/1.1 400", b"RFB 003.003\n", b"RFB 003.008\n\0\0\0\0\3no."]
-    + [b"RFB 003.008\n\1\1\0\0\0\1", SERVER_HELLO + b"\x07", SERVER_HELLO + update(rect(7))],
+    [
+        *(b"HTTP/1.1 400", b"RFB 003.003\n", b"RFB 003.008\n\0\0\0\0\3no."),
+        *(b"RFB 003.008\n\1\1\0\0\0\1", SERVER_HELLO + b"\7", SERVER_HELLO + update(rect(7))),
+    ],
 )
 def test_a_server_that_cannot_be_followed_is_refused(stream: bytes) -> None:
     with pytest.raises(ProtocolError):
