@@ -104,15 +104,21 @@ def span(duration: timedelta | None) -> str:
 
 @register.simple_tag
 def moment(then: datetime | None, mode: str = "ago") -> SafeString:
-    """A point in time as ``<time>`` that the page keeps up to date: ``ago`` or ``left``."""
+    """A point in time as ``<time>`` that the page keeps true: ``ago``, ``for`` or ``left``."""
     if then is None:
         return SafeString("")
     now = timezone.now()
-    text = words.ago(then, now) if mode == "ago" else words.span(max(then - now, timedelta(0)))
+    match mode:
+        case "ago":
+            text, kind = words.ago(then, now), "since"
+        case "for":
+            text, kind = words.span(now - then), "for"
+        case _:
+            text, kind = words.span(then - now), "until"
     return format_html(
         '<time datetime="{}" data-{}="{}" title="{}">{}</time>',
         then.isoformat(),
-        "since" if mode == "ago" else "until",
+        kind,
         int(then.timestamp() * 1000),
         timezone.localtime(then).strftime("%Y-%m-%d %H:%M:%S %Z"),
         text,

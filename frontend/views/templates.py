@@ -130,6 +130,7 @@ def _page(
         "revisions": list(template.revisions.order_by("-number").defer("spec")[:20]),
         "resources": _default(template),
         "spec": spec,
+        "image": spec.get("baseImage") or spec.get("image", ""),
         "form": form,
         "sizes": forms.sizes(_default(template)),
         "idle_options": form.idle_options(_idle_default(template)),

@@ -32,7 +32,10 @@ export function tick(root = document) {
   }
   for (const element of root.querySelectorAll("time[data-since]")) {
     const passed = time - Number(element.dataset.since);
-    write(element, passed < 10_000 && !element.closest(".band") ? "just now" : `${span(passed)} ago`);
+    write(element, passed < 10_000 ? "just now" : `${span(passed)} ago`);
+  }
+  for (const element of root.querySelectorAll("time[data-for]")) {
+    write(element, span(time - Number(element.dataset.for)));
   }
   for (const element of root.querySelectorAll("[data-warn-at][hidden]")) {
     if (time < Number(element.dataset.warnAt) * 1000) continue;
