@@ -6,10 +6,14 @@ may see. Delivery is best effort; a client that missed one catches up by version
 
 from __future__ import annotations
 
+from typing import Any
+
 import structlog
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
+from django.db import Error as DatabaseError
 from django.db import transaction
+from redis.exceptions import RedisError
 
 from .models import Session
 
@@ -30,12 +34,6 @@ def announce(session: Session, *, also: tuple[int, ...] = ()) -> None:
 
 
 def _send(session: Session, also: tuple[int, ...]) -> None:
-    layer = get_channel_layer()
-    if layer is None:
-        return
-    shared = session.shares.values_list("user_id", flat=True)
-    users = {session.owner_id, *shared, *also}
-    groups = [session.group_name, STAFF_GROUP, *(user_group(user) for user in users)]
     message = {
         "type": "session.changed",
         "id": str(session.id),
@@ -43,8 +41,19 @@ def _send(session: Session, also: tuple[int, ...]) -> None:
         "owner": session.owner_id,
     }
     try:
-        for group in groups:
-            async_to_sync(layer.group_send)(group, message)
-    except OSError as error:
-        # Redis is away. Pages fall back to asking again when their socket reconnects.
+        shared = session.shares.values_list("user_id", flat=True)
+        users = {session.owner_id, *shared, *also}
+        groups = [session.group_name, STAFF_GROUP, *(user_group(user) for user in users)]
+        async_to_sync(_send_to)(groups, message)
+    except (OSError, RedisError, DatabaseError) as error:
+        # Redis is away, or the database went after the commit. What was asked for is written, so
+        # the request succeeds; pages catch up when their socket reconnects.
         log.warning("announce_failed", session=session.name, error=str(error))
+
+
+async def _send_to(groups: list[str], message: dict[str, Any]) -> None:
+    # One event loop for all of them: the Redis layer connects anew in each.
+    layer = get_channel_layer()
+    if layer is not None:
+        for group in groups:
+            await layer.group_send(group, message)
