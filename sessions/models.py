@@ -120,11 +120,17 @@ class Session(models.Model):
 
     @property
     def stop_clock(self) -> StopClock | None:
-        """When it hibernates by itself and why, or None when nothing is due."""
+        """When it hibernates by itself and why, or None when nothing is due.
+
+        Nobody can give input to what does not run yet: a start that waits long for its image is
+        not idle.
+        """
         if self.desired_state != DesiredState.RUNNING or self.phase == Phase.FAILED:
             return None
+        if self.running_since is None:
+            return None
         return stop_clock(
-            started=self.running_since or self.start_requested_at,
+            started=self.running_since,
             last_activity=self.last_activity_at,
             idle_timeout=self.idle_timeout,
             max_duration=self.max_duration,

@@ -21,20 +21,15 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from streamspace.accounts.models import User
-from streamspace.accounts.quotas import RESOURCE_WORDS, Excess, Use, excesses, limits_of
-from streamspace.config import format_duration, parse_duration
-from streamspace.errors import Conflict, NotFound, QuotaExceeded, Refused, UserError
-from templates_app.models import Template, TemplateRevision
+from streamspace.accounts.quotas import Use
+from streamspace.errors import Conflict, NotFound, Refused, UserError
 from templates_app.specs import resources_of
 
-from . import names
+from . import asked, names, quota
 from .choices import DesiredState, EventKind, Phase, Role, StopReason
 from .models import Home, Session, SessionEvent, SessionShare
 from .publish import announce
 from .queue import enqueue_reconcile
-from .selectors import use_of
-
-MIN_IDLE_TIMEOUT = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +49,22 @@ def launch(
     """Make a session of the template's current revision and ask for it to run.
 
     Raises NotFound (``template_not_found``), Conflict (``template_unavailable``), QuotaExceeded,
-    UserError (``invalid_request``) for a choice out of range.
+    UserError (``invalid_request``) for a choice out of range, Refused when the actor is neither
+    the owner nor staff.
     """
     choices = choices or Choices()
+    if actor is not None and actor.pk != owner.pk and not actor.is_staff:
+        raise Refused("Only staff can launch a session for somebody else.")
+    title = asked.title(choices.display_name) if choices.display_name.strip() else ""
     now = timezone.now()
     with transaction.atomic():
         _lock_owner(owner)
-        template, revision = _launchable(template_name)
+        template, revision = asked.launchable(template_name)
         default = resources_of(revision.spec)
-        cpu = _positive("cpu_millicores", choices.cpu_millicores, default.cpu_millicores)
-        memory = _positive("memory_mib", choices.memory_mib, default.memory_mib)
+        cpu = asked.amount("cpu_millicores", choices.cpu_millicores, default.cpu_millicores)
+        memory = asked.amount("memory_mib", choices.memory_mib, default.memory_mib)
         needs_home = choices.persistent_home and not Home.objects.filter(owner=owner).exists()
-        _check_quota(
+        quota.check(
             owner,
             Use(
                 sessions=1,
@@ -76,15 +75,15 @@ def launch(
             ),
         )
         session = Session(
-            display_name=choices.display_name.strip()[:100] or template.display_name,
+            display_name=title or template.display_name,
             owner=owner,
             template=template,
             revision=revision,
             home=_home_of(owner) if choices.persistent_home else None,
             cpu_millicores=cpu,
             memory_mib=memory,
-            idle_timeout=_idle_timeout(choices.idle_timeout, revision),
-            max_duration=_duration(revision.spec.get("maxSessionDuration")),
+            idle_timeout=asked.idle_timeout(choices.idle_timeout, revision),
+            max_duration=asked.duration(revision.spec.get("maxSessionDuration")),
             start_requested_at=now,
             last_activity_at=now,
             step="Waiting for a worker",
@@ -102,15 +101,19 @@ def hibernate(
     actor: User | None = None,
     reason: StopReason = StopReason.USER,
     unless_active_since: datetime | None = None,
+    attempt: int | None = None,
 ) -> Session:
     """Release the compute and keep the home. Also a way out of a start or a failure.
 
     ``unless_active_since``: for idleness; nothing happens when the clock was moved past it or
-    the session was started again after the decision was made.
+    the session was started again after the decision was made. ``attempt``: for what was decided
+    about one start; nothing happens to a later one.
     """
     with transaction.atomic():
         session = _locked(session_id, actor)
         _refuse_if_over(session)
+        if attempt is not None and session.attempt != attempt:
+            return session
         if unless_active_since is not None and (
             session.last_activity_at > unless_active_since
             or session.start_requested_at > unless_active_since
@@ -142,7 +145,7 @@ def wake(session_id: UUID, *, actor: User | None = None) -> Session:
         if session.desired_state == DesiredState.RUNNING and not failed:
             return session
         # What hibernates or failed does not count as running, so waking it must fit again.
-        _check_quota(
+        quota.check(
             owner,
             Use(running=1, cpu_millicores=session.cpu_millicores, memory_mib=session.memory_mib),
         )
@@ -165,7 +168,9 @@ def restart(session_id: UUID, *, attempt: int, message: str) -> Session:
             return session
         session.attempt += 1
         session.restarts += 1
+        session.phase = Phase.PENDING
         session.endpoint = None
+        session.conditions = []
         session.start_requested_at = timezone.now()
         _record(session, EventKind.RESTARTED, None, message=message)
         _changed(session)
@@ -176,7 +181,7 @@ def extend(session_id: UUID, *, actor: User | None = None) -> Session:
     """Set the idle clock back, as input would. Raises Conflict when the session does not run."""
     with transaction.atomic():
         session = _locked(session_id, actor, roles={Role.OWNER, Role.CONTROL})
-        if session.desired_state != DesiredState.RUNNING:
+        if session.desired_state != DesiredState.RUNNING or session.phase == Phase.FAILED:
             raise Conflict(
                 "Only a running session can be extended; wake it first.", code="not_running"
             )
@@ -203,9 +208,7 @@ def terminate(session_id: UUID, *, actor: User | None = None) -> Session:
 
 def rename(session_id: UUID, display_name: str, *, actor: User | None = None) -> Session:
     """Change the name that people read."""
-    display_name = display_name.strip()
-    if not 1 <= len(display_name) <= 100:
-        raise UserError("A session's name has between 1 and 100 characters.")
+    display_name = asked.title(display_name)
     with transaction.atomic():
         session = _locked(session_id, actor)
         _refuse_if_over(session)
@@ -238,6 +241,9 @@ def share(
             raise NotFound(f"There is no user {username!r}.", code="user_not_found")
         if guest.pk == session.owner_id:
             raise UserError("A session cannot be shared with its owner.")
+        before = SessionShare.objects.filter(session=session, user=guest).first()
+        if before is not None and before.role == role:
+            return before
         share, _ = SessionShare.objects.update_or_create(
             session=session, user=guest, defaults={"role": role}
         )
@@ -265,7 +271,7 @@ def unshare(session_id: UUID, username: str, *, actor: User | None = None) -> No
 
 def quota_room(owner: User, added: Use) -> list[str]:
     """Sentences for the limits that ``added`` would break now; empty when it fits."""
-    return [_sentence(e) for e in excesses(limits_of(owner), use_of(owner), added)]
+    return quota.broken(owner, added)
 
 
 # --- Parts ------------------------------------------------------------------------------------
@@ -273,12 +279,17 @@ def quota_room(owner: User, added: Use) -> list[str]:
 
 def _lock_owner(owner: User) -> None:
     """Serialise what counts against one owner's quota. SQLite's immediate transactions do it
-    by themselves."""
-    User.objects.select_for_update().get(pk=owner.pk)
+    by themselves.
+
+    ``no_key``: whoever writes an event holds the session and then looks at its actor's key; a
+    full lock on that user, whose holder waits for the session, would be a deadlock.
+    """
+    User.objects.select_for_update(no_key=True).get(pk=owner.pk)
 
 
 def _lock_owner_of(session_id: UUID) -> User:
-    owner = User.objects.select_for_update(of=("self",)).filter(stream_sessions=session_id).first()
+    users = User.objects.select_for_update(of=("self",), no_key=True)
+    owner = users.filter(stream_sessions=session_id).first()
     if owner is None:
         raise _not_found()
     return owner
@@ -292,7 +303,7 @@ def _locked(
     session_id: UUID, actor: User | None, *, roles: frozenset[str] | set[str] = frozenset()
 ) -> Session:
     """The session's row, locked, when ``actor`` may change it (or has one of ``roles``)."""
-    session = Session.objects.select_for_update().filter(pk=session_id).first()
+    session = Session.objects.select_for_update(no_key=True).filter(pk=session_id).first()
     if session is None:
         raise _not_found()
     if actor is None or actor.is_staff or actor.pk == session.owner_id:
@@ -310,61 +321,23 @@ def _refuse_if_over(session: Session) -> None:
         raise Conflict("The session was terminated; launch a new one.", code="terminated")
 
 
-def _launchable(name: str) -> tuple[Template, TemplateRevision]:
-    template = Template.objects.select_related("current_revision").filter(name=name).first()
-    if template is None or template.current_revision is None:
-        raise NotFound(
-            f"There is no template {name!r}; the catalogue lists those that exist.",
-            code="template_not_found",
-            details={"template": name},
-        )
-    if not template.launchable:
-        availability = template.availability or {}
-        message = availability.get("message") or "It cannot be launched now."
-        if not template.enabled:
-            message = f"{template.display_name} was switched off by an operator."
-        raise Conflict(
-            " ".join(filter(None, [message, availability.get("remedy", "")])),
-            code="template_unavailable",
-            details={"template": name, "reason": availability.get("reason", "")},
-        )
-    return template, template.current_revision
-
-
-def _positive(field: str, chosen: int | None, default: int) -> int:
-    if chosen is None:
-        return default
-    if not 1 <= chosen <= 1_000_000_000:
-        raise UserError(f"{field} must be a positive number.", details={"field": field})
-    return chosen
-
-
-def _duration(text: object) -> timedelta | None:
-    return parse_duration(text) if isinstance(text, str) and text else None
-
-
-def _idle_timeout(chosen: timedelta | None, revision: TemplateRevision) -> timedelta | None:
-    if chosen is not None:
-        if chosen < MIN_IDLE_TIMEOUT:
-            raise UserError(
-                f"The idle timeout is at least {format_duration(MIN_IDLE_TIMEOUT)}.",
-                details={"field": "idle_timeout"},
-            )
-        return chosen
-    return _duration(revision.spec.get("idleTimeout")) or settings.STREAMSPACE.idle_timeout
-
-
 def _home_of(owner: User) -> Home:
     home = Home.objects.filter(owner=owner).first()
-    if home is None:
-        plain = names.home_name(owner.username, set())
-        taken = set(Home.objects.filter(name=plain).values_list("name", flat=True))
-        home = Home.objects.create(
-            name=names.home_name(owner.username, taken),
-            owner=owner,
-            size_mib=settings.STREAMSPACE.home_size,
+    if home is not None:
+        return home
+    plain = names.home_name(owner.username, set())
+    taken = set(Home.objects.filter(name=plain).values_list("name", flat=True))
+    size = settings.STREAMSPACE.home_size
+    try:
+        with transaction.atomic():
+            return Home.objects.create(
+                name=names.home_name(owner.username, taken), owner=owner, size_mib=size
+            )
+    except IntegrityError:
+        # Somebody whose name reads the same (jo.doe, jo-doe) took it at the same moment.
+        return Home.objects.create(
+            name=names.home_name(owner.username, {plain}), owner=owner, size_mib=size
         )
-    return home
 
 
 def _insert_with_name(session: Session, user: str, template: str) -> None:
@@ -392,7 +365,10 @@ def _start(session: Session, now: datetime) -> None:
     session.endpoint = None
     session.step = "Waiting for a worker"
     session.explanation = {}
-    if session.phase == Phase.FAILED:
+    session.conditions = []
+    if session.phase != Phase.HIBERNATED:
+        # What still runs or failed belongs to an earlier attempt; it must not be shown as this
+        # one's, nor its absence be taken for a loss.
         session.phase = Phase.PENDING
 
 
@@ -421,37 +397,4 @@ def _record(
         actor=actor,
         reason=reason,
         message=message[:500],
-    )
-
-
-def _check_quota(owner: User, added: Use) -> None:
-    broken = excesses(limits_of(owner), use_of(owner), added)
-    if not broken:
-        return
-    running = (
-        Session.objects.filter(owner=owner, desired_state=DesiredState.RUNNING)
-        .order_by("last_activity_at")
-        .values_list("name", "display_name")
-    )
-    candidates = [{"name": name, "display_name": title} for name, title in running[:5]]
-    first = broken[0]
-    way_out = (
-        "Terminate a session you no longer need"
-        if first.resource == "sessions"
-        else "Ask your operator for more"
-        if first.resource == "storage_mib" or not candidates
-        else f"Hibernate a running session, for example {candidates[0]['display_name']!r},"
-    )
-    suffix = " and try again." if not way_out.startswith("Ask") else "."
-    raise QuotaExceeded(
-        f"{_sentence(first)} {way_out}{suffix}",
-        details={"exceeded": [e.as_dict() for e in broken], "could_hibernate": candidates},
-    )
-
-
-def _sentence(excess: Excess) -> str:
-    word, unit = RESOURCE_WORDS[excess.resource]
-    return (
-        f"Your quota for {word} is {excess.limit}{unit}: {excess.used}{unit} in use, "
-        f"{excess.requested}{unit} more asked for."
     )
