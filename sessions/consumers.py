@@ -20,6 +20,7 @@ again later.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 from urllib.parse import parse_qs
 from uuid import UUID
@@ -30,7 +31,8 @@ from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from django.contrib.auth import HASH_SESSION_KEY
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.backends.db import SessionStore
-from django.db import DatabaseError
+from django.db import Error as DatabaseError
+from django.db.models import QuerySet
 from django.utils.crypto import constant_time_compare
 from knox.auth import TokenAuthentication
 from rest_framework.exceptions import AuthenticationFailed
@@ -39,6 +41,7 @@ from streamspace.accounts.models import User
 
 from .api.serializers import SessionSerializer
 from .choices import Phase
+from .models import Session
 from .publish import STAFF_GROUP, user_group
 from .selectors import live, visible_to
 
@@ -61,102 +64,138 @@ log = structlog.get_logger(__name__)
 class SessionsConsumer(AsyncJsonWebsocketConsumer):
     """One client's view of its sessions."""
 
-    user: User
+    user: User | None = None
 
     async def connect(self) -> None:
         self.sent: dict[str, int] = {}
         self.pending: set[str] = set()
         self.wanted = asyncio.Event()
-        self.background: list[asyncio.Task[None]] = []
-        user = await self._authenticate()
-        if user is None:
+        self.tasks: list[asyncio.Task[None]] = []
+        self.started = False
+        self.closing = False
+        self.user = await self._authenticate()
+        if self.user is None:
             # Accept first: a refused handshake cannot tell the browser why.
             await self.accept()
-            await self.close(UNAUTHENTICATED)
+            await self._end(UNAUTHENTICATED)
             return
-        self.user = user
         query = parse_qs(self.scope["query_string"].decode("latin-1"))
-        self.everyone = user.is_staff and query.get("everyone") == ["1"]
-        group = STAFF_GROUP if self.everyone else user_group(user.pk)
+        self.everyone = self.user.is_staff and query.get("everyone") == ["1"]
+        group = STAFF_GROUP if self.everyone else user_group(self.user.pk)
         # Before the snapshot, so that no change can fall between the two.
         self.groups.append(group)
         await self.channel_layer.group_add(group, self.channel_name)
         await self.accept()
+        self._do(self._recheck())
         if query.get("resume") != ["1"]:
-            await self._send_snapshot()
-            self._start()
+            self._start(self._send_snapshot)
 
     async def disconnect(self, code: int) -> None:
-        for task in self.background:
-            task.cancel()
+        self._cancel_tasks()
+
+    async def receive(
+        self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any
+    ) -> None:
+        """Any frame of the client."""
+        if self.closing:
+            return
+        if text_data:
+            await super().receive(text_data=text_data, **kwargs)
+        else:
+            await self._end(BAD_MESSAGE)
 
     async def receive_json(self, content: Any, **kwargs: Any) -> None:
-        if not isinstance(content, dict) or content.get("type") != "resume" or self.background:
-            await self.close(BAD_MESSAGE)
+        known = content.get("known") if isinstance(content, dict) else None
+        if (
+            self.started
+            or not isinstance(known, dict)
+            or content.get("type") != "resume"
+            or len(known) > 10 * MAX_SNAPSHOT
+        ):
+            await self._end(BAD_MESSAGE)
             return
-        known = content.get("known")
-        if not isinstance(known, dict) or len(known) > 10 * MAX_SNAPSHOT:
-            await self.close(BAD_MESSAGE)
-            return
-        self.sent = {str(key): v for key, v in known.items() if isinstance(v, int)}
-        await self._send_missed()
-        self._start()
+        self.sent = {key: v for key, v in known.items() if isinstance(v, int)}
+        self._start(self._send_missed)
 
     @classmethod
     async def decode_json(cls, text_data: str) -> Any:
         """None for what is not JSON; ``receive_json`` then closes in order."""
         try:
             return await super().decode_json(text_data)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
     async def session_changed(self, event: dict[str, Any]) -> None:
-        """From the channel layer: this session has a new version."""
+        """From the channel layer: this session has a new version. Never waits for the client: the
+        embedded layer drops what comes after the hundredth unread message."""
         self.pending.add(event["id"])
         self.wanted.set()
 
-    def _start(self) -> None:
-        self.background = [
-            asyncio.create_task(self._deliver()),
-            asyncio.create_task(self._recheck()),
-        ]
+    def _start(self, first: Callable[[], Awaitable[None]]) -> None:
+        self.started = True
+        self._do(self._deliver(first))
 
-    async def _deliver(self) -> None:
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        self.tasks.append(asyncio.create_task(self._surviving(work)))
+
+    async def _surviving(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except DatabaseError as error:
+            # The client reconnects and resumes; better than looking alive and being deaf.
+            log.warning("status_socket_lost_database", error=str(error))
+            await self._end(TRY_AGAIN)
+        except Exception:
+            log.exception("status_socket_failed")
+            await self._end(TRY_AGAIN)
+
+    def _cancel_tasks(self) -> None:
+        for task in self.tasks:
+            if task is not asyncio.current_task():
+                task.cancel()
+
+    async def _end(self, code: int) -> None:
+        if not self.closing:
+            self.closing = True
+            self._cancel_tasks()
+            await self.close(code)
+
+    async def _deliver(self, first: Callable[[], Awaitable[None]]) -> None:
+        await first()
         while True:
             await self.wanted.wait()
             await asyncio.sleep(COALESCE)
             self.wanted.clear()
             ids, self.pending = self.pending, set()
-            try:
-                await self._send_changes(ids)
-            except DatabaseError as error:
-                # The client reconnects and resumes; better than looking alive and being deaf.
-                log.warning("status_socket_lost_database", error=str(error))
-                await self.close(TRY_AGAIN)
-                return
+            await self._send_changes(ids)
 
     async def _recheck(self) -> None:
         while True:
             await asyncio.sleep(RECHECK)
-            if await self._authenticate() is None:
-                await self.close(UNAUTHENTICATED)
-                return
+            user = await self._authenticate()
+            if user is None:
+                return await self._end(UNAUTHENTICATED)
+            if not self.started:
+                return await self._end(BAD_MESSAGE)  # it promised to resume and did not
+            if self.everyone and not user.is_staff:
+                return await self._end(TRY_AGAIN)  # and see what they may see now
+            self.user = user
 
     async def _send_snapshot(self) -> None:
-        sessions = await self._load(None)
+        sessions = await database_sync_to_async(self._newest)()
         self.sent = {session["id"]: session["version"] for session in sessions}
         await self.send_json({"type": "snapshot", "sessions": sessions})
 
     async def _send_missed(self) -> None:
-        sessions = await self._load(None)
-        present = {session["id"] for session in sessions}
-        for gone in sorted(set(self.sent) - present):
-            await self._send_removed(gone)
+        sessions, gone = await database_sync_to_async(self._missed)()
+        for session_id in gone:
+            await self._send_removed(session_id)
         for session in sessions:
+            self.sent.pop(session["id"], None)
             await self._send_if_new(session)
 
     async def _send_changes(self, ids: set[str]) -> None:
-        sessions = await self._load(ids)
+        sessions = await database_sync_to_async(self._those)(ids)
         for session in sessions:
             await self._send_if_new(session)
         over = {s["id"] for s in sessions if s["phase"] == Phase.TERMINATED}
@@ -173,21 +212,29 @@ class SessionsConsumer(AsyncJsonWebsocketConsumer):
         if version is not None:
             await self.send_json({"type": "removed", "id": session_id, "version": version})
 
-    async def _load(self, ids: set[str] | None) -> list[dict[str, Any]]:
-        sessions: list[dict[str, Any]] = await database_sync_to_async(self._read)(ids)
-        return sessions
-
     async def _authenticate(self) -> User | None:
         user: User | None = await database_sync_to_async(self._user)()
         return user
 
-    def _read(self, ids: set[str] | None) -> list[dict[str, Any]]:
-        sessions = visible_to(self.user, everyone=self.everyone)
-        if ids is None:
-            sessions = live(sessions)[:MAX_SNAPSHOT]
-        else:
-            sessions = sessions.filter(pk__in=[UUID(i) for i in ids])
-        return [dict(SessionSerializer(session).data) for session in sessions]
+    def _visible(self) -> QuerySet[Session]:
+        return visible_to(self.user or AnonymousUser(), everyone=self.everyone)
+
+    def _newest(self) -> list[dict[str, Any]]:
+        return _shown(live(self._visible())[:MAX_SNAPSHOT])
+
+    def _those(self, ids: set[str]) -> list[dict[str, Any]]:
+        return _shown(self._visible().filter(pk__in=ids))
+
+    def _missed(self) -> tuple[list[dict[str, Any]], list[str]]:
+        """What a client that holds the versions in ``sent`` lacks, and what is gone. A version of
+        ours that is *lower* than the client's is news too: the database was restored."""
+        sessions = live(self._visible())
+        held = sessions.filter(pk__in=filter(_is_id, self.sent)).values_list("pk", "version")
+        versions = {str(pk): version for pk, version in held}
+        newest = {str(pk) for pk in sessions.values_list("pk", flat=True)[:MAX_SNAPSHOT]}
+        stale = {pk for pk, version in versions.items() if version != self.sent[pk]}
+        missed = sessions.filter(pk__in=newest - versions.keys() | stale)
+        return _shown(missed), sorted(self.sent.keys() - versions.keys())
 
     def _user(self) -> User | None:
         """The user by sign-in cookie or ``Authorization: Bearer``, read from the database anew."""
@@ -199,7 +246,7 @@ class SessionsConsumer(AsyncJsonWebsocketConsumer):
                 user, _token = authentication.authenticate_credentials(  # type: ignore[no-untyped-call]
                     secret.strip()
                 )
-            except AuthenticationFailed:
+            except (AuthenticationFailed, UnicodeDecodeError):
                 return None
             return user if isinstance(user, User) else None
         session = self.scope.get("session")
@@ -213,3 +260,14 @@ class SessionsConsumer(AsyncJsonWebsocketConsumer):
         ):
             return None
         return fresh
+
+
+def _shown(sessions: QuerySet[Session]) -> list[dict[str, Any]]:
+    return [dict(SessionSerializer(session).data) for session in sessions]
+
+
+def _is_id(text: str) -> bool:
+    try:
+        return str(UUID(text)) == text
+    except ValueError:
+        return False
