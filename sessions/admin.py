@@ -34,6 +34,9 @@ class _ReadOnly:
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.is_staff
+
 
 class EventInline(_ReadOnly, admin.TabularInline[SessionEvent, Session]):
     model = SessionEvent
@@ -127,9 +130,6 @@ class SessionAdmin(_ReadOnly, admin.ModelAdmin[Session]):
             },
         ),
     )
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.is_staff
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return [str(name) for _, options in self.fieldsets for name in options["fields"]]
