@@ -1,5 +1,10 @@
 """From what is asked for and what is observed to what the record says. Pure.
 
+The deadline for answering counts from the moment in which nothing outside the session had to
+happen first (the ``Started`` condition became true), or from the moment in which it ceased to
+answer (``Ready`` became false), whichever is later. So neither an image pull nor the time that
+StreamSpace itself was down shortens it. ``services`` clears the conditions with each new start.
+
 Transitions of a session whose owner wants it running::
 
     Pending --port answers--> Running --application closed--> (hibernate)
@@ -22,6 +27,9 @@ from sessions.choices import DesiredState, Phase
 
 MAX_RESTARTS = 3
 """Restarts by itself after one start; then something is wrong that starting does not mend."""
+
+MAX_STEP = 200
+"""Characters of a step; a runtime may have more to say than the record has room for."""
 
 EARLY = timedelta(seconds=5)
 """An application that ends this soon after it answered has failed rather than been closed."""
@@ -67,6 +75,7 @@ def derive(
 ) -> Verdict:
     """Decide the phase and everything the record says about it."""
     if wish.desired_state == DesiredState.RUNNING:
+        observation = _of_this_attempt(wish, observation)
         verdict = _wants_to_run(wish, observation, now, start_timeout)
     else:
         goal = (
@@ -92,12 +101,19 @@ def failed(wish: Wish, explanation: Explanation, *, now: datetime) -> Status:
     return replace(status, conditions=_conditions(wish, status, Observation(), now))
 
 
+def _of_this_attempt(wish: Wish, observation: Observation) -> Observation:
+    """What an earlier start left says nothing about this one. A failed start's compute does: it is
+    being released."""
+    if observation.attempt == wish.attempt or wish.phase == Phase.FAILED:
+        return observation
+    return Observation()
+
+
 def _wants_to_run(
-    wish: Wish, observation: Observation, now: datetime, start_timeout: timedelta
+    wish: Wish, current: Observation, now: datetime, start_timeout: timedelta
 ) -> Verdict:
     if wish.phase == Phase.FAILED:
         return Verdict(Status(Phase.FAILED, explanation=wish.explanation))
-    current = observation if observation.attempt == wish.attempt else Observation()
     if current.endpoint is not None:
         since = wish.running_since or now
         return Verdict(
@@ -136,7 +152,8 @@ def _lost(wish: Wish, observation: Observation, name: str) -> Verdict:
 
 def _exited(wish: Wish, observation: Observation, application: Component, now: datetime) -> Verdict:
     since = wish.running_since
-    early = since is None or now - since < EARLY
+    # A session that is started again by itself keeps its clock, so the phase counts too.
+    early = wish.phase != Phase.RUNNING or since is None or now - since < EARLY
     if not early and application.exit_code in (0, None):
         status = Status(Phase.RUNNING, "The application was closed", running_since=since)
         return Verdict(status, "hibernate")
@@ -147,17 +164,24 @@ def _exited(wish: Wish, observation: Observation, application: Component, now: d
 def _starting(
     wish: Wish, observation: Observation, now: datetime, start_timeout: timedelta
 ) -> Verdict:
-    waiting = [c for c in observation.components if c.state == ComponentState.WAITING]
-    if not waiting and observation.components:
-        # Counted from when the compute was started, not asked for: a launch may have waited for
-        # a portal that was down, or for a busy worker.
-        started = [c.started_at for c in observation.components if c.started_at is not None]
-        if now - min(started, default=wish.start_requested_at) > start_timeout:
-            explanation = explain.start_deadline(start_timeout, observation)
-            return Verdict(Status(Phase.FAILED, explanation=explanation.as_json()))
-    step = waiting[0].message if waiting else _step(observation)
+    waiting = _waiting(observation)
+    if not waiting and now - _silent_since(wish, now) > start_timeout:
+        explanation = explain.start_deadline(start_timeout, observation)
+        return Verdict(Status(Phase.FAILED, explanation=explanation.as_json()))
+    step = (waiting[0].message if waiting else _step(observation))[:MAX_STEP]
     # A session that is started again by itself keeps the clock of its longest duration.
     return Verdict(Status(Phase.PENDING, step, running_since=wish.running_since))
+
+
+def _waiting(observation: Observation) -> list[Component]:
+    return [c for c in observation.components if c.state == ComponentState.WAITING]
+
+
+def _silent_since(wish: Wish, now: datetime) -> datetime:
+    """Since when it could have answered and did not."""
+    conditions = {(c["type"], c["status"]): c["lastTransitionTime"] for c in wish.conditions}
+    since = [conditions.get(("Started", "True")), conditions.get(("Ready", "False"))]
+    return max(datetime.fromisoformat(at) if at else now for at in since)
 
 
 def _step(observation: Observation) -> str:
@@ -181,6 +205,10 @@ def _conditions(
     ready = status.phase == Phase.RUNNING and status.endpoint is not None
     reason = status.explanation.get("reason") or str(status.phase)
     found = [("Ready", ready, reason, status.explanation.get("message") or status.step)]
+    if wish.desired_state == DesiredState.RUNNING and status.phase != Phase.FAILED:
+        waiting = _waiting(observation)
+        why = (waiting[0].reason or "Waiting", waiting[0].message) if waiting else ("Started", "")
+        found.append(("Started", not waiting, *why))
     found += [
         (
             f"{part.name.capitalize()}Ready",

@@ -32,9 +32,15 @@ class Explanation:
         """The shape that the record stores and every door shows."""
         return {
             **asdict(self),
+            "message": _storable(self.message),
             "actions": [action.value for action in self.actions],
-            "log": list(self.log),
+            "log": [_storable(line) for line in self.log],
         }
+
+
+def _storable(text: str) -> str:
+    """Programs print anything; PostgreSQL's JSON holds neither NUL nor half a surrogate pair."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
 
 
 _OPERATOR_REASONS = frozenset(

@@ -22,7 +22,7 @@ from .models import ReconcileLock
 
 @contextmanager
 def session_lock(session_id: UUID) -> Iterator[bool]:
-    """Yield whether the lock was free. Never waits."""
+    """Yield whether the lock was free and is now held. Never waits."""
     if connection.features.has_select_for_update_skip_locked:
         with _row_lock(session_id) as held:
             yield held

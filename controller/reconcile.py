@@ -6,7 +6,6 @@ it decides is in ``controller.derive``; here are the lock, the runtime and the d
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict
 from datetime import timedelta
 from enum import StrEnum
@@ -24,7 +23,7 @@ from controller.explain import Explanation, fault, problem
 from controller.locks import forget, session_lock
 from controller.models import ReconcileLock
 from controller.runtimes import current_runtime
-from controller.runtimes.base import Runtime, RuntimeProblem
+from controller.runtimes.base import RuntimeProblem
 from controller.specs import session_spec
 from sessions import services
 from sessions.choices import DesiredState, EventKind, Phase, StopReason
@@ -65,20 +64,19 @@ def _reconcile(session_id: UUID) -> Result:
         session = (
             Session.objects.select_related("owner", "revision", "home").filter(pk=session_id)
         ).first()
-        if session is None:
+        if session is None or session.phase == Phase.TERMINATED:
+            # A late message; taking the lock made it anew.
+            forget(session_id)
             return Result.GONE
-        if session.phase == Phase.TERMINATED:
-            return Result.UNCHANGED
         before = session.phase
-        result, verdict = _act(session, current_runtime())
-        changed = _save(session, verdict.status)
-        stale = changed is None
-    if stale or _moved_on(session):
+        result, verdict = _act(session)
+        changed = _save(session, verdict)
+    just_failed = session.phase == Phase.FAILED and before != Phase.FAILED
+    if just_failed or _moved_on(session):
+        # What has failed still has compute to be released; and whoever was asked for something
+        # else meanwhile found the lock taken. Not before the lock is free, so that neither does
+        # this message.
         enqueue_reconcile(session.id)
-        return Result.CHANGED
-    _follow_up(
-        session, verdict, just_failed=session.phase == Phase.FAILED and before != Phase.FAILED
-    )
     if session.phase == Phase.TERMINATED:
         forget(session.id)
     if result is Result.UNCHANGED and changed:
@@ -86,12 +84,13 @@ def _reconcile(session_id: UUID) -> Result:
     return result
 
 
-def _act(session: Session, runtime: Runtime) -> tuple[Result, Verdict]:
+def _act(session: Session) -> tuple[Result, Verdict]:
     now = timezone.now()
     wish = _wish(session)
-    spec = session_spec(session)
     timeout = settings.STREAMSPACE.start_timeout
     try:
+        runtime = current_runtime()
+        spec = session_spec(session)
         if session.desired_state == DesiredState.TERMINATED:
             runtime.remove(session.name)
         else:
@@ -126,7 +125,7 @@ def _wish(session: Session) -> Wish:
 
 def _keep_trying(session: Session, explanation: Explanation) -> Verdict:
     """Leave the phase as it is, say why, and set the time of the next try."""
-    lock, _ = ReconcileLock.objects.get_or_create(session_id=session.id)
+    lock, _made = ReconcileLock.objects.get_or_create(session_id=session.id)
     seconds = BACKOFF[min(lock.faults, len(BACKOFF) - 1)]
     ReconcileLock.objects.filter(session_id=session.id).update(
         faults=F("faults") + 1, next_try_at=timezone.now() + timedelta(seconds=seconds)
@@ -144,37 +143,41 @@ def _keep_trying(session: Session, explanation: Explanation) -> Verdict:
 
 
 def _clear_faults(session: Session) -> None:
-    ReconcileLock.objects.filter(session_id=session.id, faults__gt=0).update(
-        faults=0, next_try_at=None
-    )
+    faulty = ReconcileLock.objects.filter(session_id=session.id, faults__gt=0)
+    if faulty.exists():  # an update that finds nothing is still a write to the database
+        faulty.update(faults=0, next_try_at=None)
 
 
-def _save(session: Session, status: Status) -> bool | None:
-    """Write what differs; None when the owner asked for something else meanwhile."""
+def _save(session: Session, verdict: Verdict) -> bool:
+    """Write what differs and what follows from it, in one transaction: a crash between "the
+    display was lost" and "start it again" would leave a session that waits for nothing.
+
+    Returns whether anything was written. Nothing is when the owner asked for something else
+    meanwhile; whoever notices (:func:`_moved_on`) looks again.
+    """
+    status = verdict.status
     values = asdict(status)
-    changed = {name for name, value in values.items() if getattr(session, name) != value}
+    changed = any(getattr(session, name) != value for name, value in values.items())
     settled = session.observed_generation == session.generation
-    if not changed and settled:
+    if not changed and settled and not verdict.follow_up:
         return False
     before = session.phase
-    for name, value in values.items():
-        setattr(session, name, value)
-    session.observed_generation = session.generation
-    if status.phase == Phase.TERMINATED and session.terminated_at is None:
-        session.terminated_at = timezone.now()
+    over = status.phase == Phase.TERMINATED and session.terminated_at is None
+    values["observed_generation"] = session.generation
+    values["terminated_at"] = timezone.now() if over else session.terminated_at
     with transaction.atomic():
         written = Session.objects.filter(pk=session.pk, generation=session.generation).update(
-            **values,
-            observed_generation=session.generation,
-            terminated_at=session.terminated_at,
-            version=F("version") + 1,
+            **values, version=F("version") + 1
         )
         if not written:
-            return None
+            return False
+        for name, value in values.items():
+            setattr(session, name, value)
         session.version += 1
         if status.phase != before:
             _transition(session, before)
         announce(session)
+        _follow_up(session, verdict)
     return True
 
 
@@ -189,7 +192,7 @@ _EVENT_OF_PHASE = {
 def _transition(session: Session, before: str) -> None:
     """Record and count a change of phase."""
     log.info("phase_changed", session=session.name, before=before, phase=session.phase)
-    metrics.transition(session, before)
+    transaction.on_commit(lambda: metrics.transition(session))
     kind = _EVENT_OF_PHASE.get(Phase(session.phase))
     if kind is None:
         return
@@ -197,7 +200,7 @@ def _transition(session: Session, before: str) -> None:
         session=session,
         at=timezone.now(),
         kind=kind,
-        reason=session.explanation.get("reason", "") or session.stop_reason,
+        reason=(session.explanation.get("reason") or session.stop_reason)[:60],
         message=session.explanation.get("message", "")[:500],
     )
 
@@ -207,15 +210,10 @@ def _moved_on(session: Session) -> bool:
     return Session.objects.filter(pk=session.pk).exclude(generation=session.generation).exists()
 
 
-def _follow_up(session: Session, verdict: Verdict, *, just_failed: bool) -> None:
-    todo: dict[str, Callable[[], object]] = {
-        "restart": lambda: services.restart(
-            session.id, attempt=session.attempt, message=verdict.message
-        ),
-        "hibernate": lambda: services.hibernate(session.id, reason=StopReason.CLOSED),
-    }
-    if verdict.follow_up:
-        todo[verdict.follow_up]()
-    elif just_failed:
-        # Release the compute of what has failed; only its log is still wanted.
-        enqueue_reconcile(session.id)
+def _follow_up(session: Session, verdict: Verdict) -> None:
+    """Ask of ``services`` what the verdict asks for. The row is ours until the commit, so nobody
+    can have asked for anything else in between."""
+    if verdict.follow_up == "restart":
+        services.restart(session.id, attempt=session.attempt, message=verdict.message)
+    elif verdict.follow_up == "hibernate":
+        services.hibernate(session.id, reason=StopReason.CLOSED, attempt=session.attempt)
