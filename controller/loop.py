@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from threading import Event, Thread
 
 import structlog
-from django.db import DatabaseError, close_old_connections, connection
+from django.db import Error as DatabaseError
+from django.db import close_old_connections, connection
 
 from controller import schedule
 from controller.runtimes import current_runtime
@@ -19,6 +20,13 @@ log = structlog.get_logger(__name__)
 
 MAX_WAIT = 30.0
 """Seconds; the longest pause after repeated failures of a job or of the watch."""
+
+
+def pause_after(failures: int, shortest: float) -> float:
+    """Seconds until the next try: doubled with each failure in a row, at most ``MAX_WAIT`` or,
+    where that is longer, ``shortest``."""
+    # Bounded: after a night of failures the plain power is more than a float holds.
+    return min(shortest * 2.0 ** min(failures, 16), max(MAX_WAIT, shortest))
 
 
 @dataclass
@@ -46,8 +54,7 @@ class Job:
             # One broken job must not stop the others, nor the loop.
             self.failures += 1
             log.exception("job_failed", job=name)
-        pause = min(self.every * 2**self.failures, max(MAX_WAIT, self.every))
-        self.due = time.monotonic() + pause
+        self.due = time.monotonic() + pause_after(self.failures, self.every)
 
 
 def default_jobs() -> list[Job]:
@@ -104,7 +111,8 @@ class Controller:
                 failures += 1
                 log.exception("watch_failed")
                 connection.close()
-            self._stop.wait(min(0.8 * 2**failures, MAX_WAIT) if failures else 0)
+            # Also a watch that ended in peace rests before the next: it may end at once again.
+            self._stop.wait(pause_after(failures, 0.8))
         connection.close()
 
     @staticmethod

@@ -19,6 +19,7 @@ from sessions import activity, services
 from sessions.choices import DesiredState, Phase
 from sessions.models import Session
 from sessions.queue import enqueue_reconcile
+from streamspace.errors import UserError
 from templates_app.models import Template
 
 log = structlog.get_logger(__name__)
@@ -32,12 +33,9 @@ def sweep() -> int:
     settled = (
         Q(desired_state=DesiredState.RUNNING, phase__in=(Phase.RUNNING, Phase.FAILED))
         | Q(desired_state=DesiredState.HIBERNATED, phase=Phase.HIBERNATED)
-        | Q(phase=Phase.TERMINATED)
-    )
-    unsettled = Session.objects.exclude(
-        settled & Q(observed_generation=F("generation"))
-    ).values_list("id", flat=True)
-    due = set(unsettled)
+    ) & Q(observed_generation=F("generation"))
+    unsettled = Session.objects.exclude(phase=Phase.TERMINATED).exclude(settled)
+    due = set(unsettled.values_list("id", flat=True))
     if due:
         waiting = ReconcileLock.objects.filter(
             session_id__in=due, next_try_at__gt=timezone.now()
@@ -49,8 +47,11 @@ def sweep() -> int:
 
 
 def verify() -> int:
-    """Ask for a reconcile of every session that should have compute: what ``watch`` missed."""
-    ids = Session.objects.filter(phase=Phase.RUNNING).values_list("id", flat=True)
+    """Ask for a reconcile of every session that should have compute, for what ``watch`` missed, and
+    of those that failed, whose compute may not have been released; return how many."""
+    ids = Session.objects.filter(
+        desired_state=DesiredState.RUNNING, phase__in=(Phase.RUNNING, Phase.FAILED)
+    ).values_list("id", flat=True)
     for session_id in ids:
         enqueue_reconcile(session_id)
     return len(ids)
@@ -63,19 +64,25 @@ def stop_idle(now: datetime | None = None) -> int:
         Session.objects.filter(desired_state=DesiredState.RUNNING).exclude(phase=Phase.FAILED)
     )
     activity.collect(running)
-    stopped = 0
-    for session in running:
-        clock = session.stop_clock
-        if clock is None or clock.at > now:
-            continue
-        services.hibernate(
+    return sum(_stop_if_due(session, now) for session in running)
+
+
+def _stop_if_due(session: Session, now: datetime) -> bool:
+    clock = session.stop_clock
+    if clock is None or clock.at > now:
+        return False
+    try:
+        stopped = services.hibernate(
             session.id,
             reason=clock.reason,
-            # Input, an extension or a wake since the rows were read wins over idleness.
+            # Since the row was read, input or an extension wins over idleness, and another start
+            # over both.
             unless_active_since=session.last_activity_at if clock.extendable else None,
+            attempt=session.attempt,
         )
-        stopped += 1
-    return stopped
+    except UserError:
+        return False  # terminated or deleted meanwhile
+    return stopped.stop_reason == clock.reason
 
 
 def check_templates() -> int:
@@ -111,14 +118,22 @@ def remove_orphans() -> int:
     for name in sorted(present - known):
         if Session.objects.filter(name=name).exists():
             continue
-        log.warning("orphan_removed", session=name)
-        runtime.remove(name)
-        removed += 1
+        try:
+            runtime.remove(name)
+        except Exception:
+            # The others can still go; this one is tried again with the next round.
+            log.exception("orphan_remains", session=name)
+        else:
+            log.warning("orphan_removed", session=name)
+            removed += 1
     return removed
 
 
 def purge_history(now: datetime | None = None) -> int:
-    """Delete the records of sessions that were over longer ago than ``STREAMSPACE_HISTORY``."""
+    """Delete the records of sessions that were over longer ago than ``STREAMSPACE_HISTORY``, and
+    locks of sessions that are gone; return how many sessions."""
     before = (now or timezone.now()) - settings.STREAMSPACE.history
-    deleted, _ = Session.objects.filter(phase=Phase.TERMINATED, terminated_at__lt=before).delete()
-    return deleted
+    old = Session.objects.filter(phase=Phase.TERMINATED, terminated_at__lt=before)
+    _, deleted = old.delete()
+    ReconcileLock.objects.exclude(session_id__in=Session.objects.values("id")).delete()
+    return deleted.get(Session._meta.label, 0)
