@@ -12,7 +12,7 @@ from prometheus_client import REGISTRY, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from sessions.choices import DesiredState, Phase
+from sessions.choices import DesiredState, EventKind, Phase
 from sessions.models import Session
 
 NAMESPACE = "local"
@@ -37,7 +37,6 @@ START_SECONDS = Histogram(
 )
 HIBERNATIONS = Counter("streamspace_hibernation_events", "Sessions hibernated.", ["reason"])
 WAKES = Counter("streamspace_wake_events", "Sessions that ran again after hibernation.")
-VALIDATIONS = Counter("streamspace_template_validations", "Template documents checked.", ["result"])
 
 
 @contextmanager
@@ -54,19 +53,23 @@ def reconciling() -> Iterator[Callable[[str], None]]:
         RECONCILE_SECONDS.observe(time.perf_counter() - started)
 
 
-def transition(session: Session, before: str) -> None:
-    """Count a change of phase."""
+_STARTS = (EventKind.LAUNCHED, EventKind.WAKE_REQUESTED, EventKind.RETRIED, EventKind.RESTARTED)
+
+
+def transition(session: Session) -> None:
+    """Count a change to the session's phase."""
     if session.phase == Phase.RUNNING:
         waited = (timezone.now() - session.start_requested_at).total_seconds()
-        START_SECONDS.labels(session.revision.template_name).observe(waited)
-        if session.attempt > 1 + session.restarts:
+        START_SECONDS.labels(session.revision.template_name).observe(max(0.0, waited))
+        starts = session.events.filter(kind__in=_STARTS).order_by("-at", "-id")
+        if starts.values_list("kind", flat=True).first() == EventKind.WAKE_REQUESTED:
             WAKES.inc()
     elif session.phase == Phase.HIBERNATED:
         HIBERNATIONS.labels(session.stop_reason or "user").inc()
 
 
 class SessionsCollector(Collector):
-    """Gauges over the records, from three grouped queries at each scrape."""
+    """Gauges over the records, from four queries at each scrape."""
 
     def describe(self) -> list[GaugeMetricFamily]:
         """Known names, so that registering does not query the database."""
@@ -75,7 +78,9 @@ class SessionsCollector(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         families = self._families()
         live = Session.objects.exclude(phase=Phase.TERMINATED).order_by()
-        for phase, count in _counted(live, "phase"):
+        # Zeros too: a series that comes and goes cannot be alerted on.
+        phases = {phase.value: 0 for phase in Phase if phase != Phase.TERMINATED}
+        for phase, count in (phases | dict(_counted(live, "phase"))).items():
             families["total"].add_metric([phase, NAMESPACE], count)
         rest = 0
         for place, (user, count) in enumerate(_counted(live, "owner__username")):
@@ -120,7 +125,7 @@ class SessionsCollector(Collector):
 
 def _counted(sessions: QuerySet[Session], field: str) -> Iterator[tuple[str, int]]:
     """(value of ``field``, number of sessions), most first."""
-    yield from sessions.values_list(field).annotate(n=Count("id")).order_by("-n").iterator()
+    yield from sessions.values_list(field).annotate(n=Count("id")).order_by("-n", field).iterator()
 
 
 def register() -> None:
