@@ -6,7 +6,7 @@ change (``now``: the server's clock, for deadlines);
 …, "details": …}`` as the answer to a request that was refused.
 
 Viewer → server: ``{"type": "input"}`` (a key or the pointer was used in a web application),
-``{"type": "extend" | "wake" | "hibernate"}`` (the owner only).
+``{"type": "extend" | "wake" | "hibernate"}`` (the services say who may).
 
 It stays open while the session is hibernated, so that the page can offer to wake it.
 """
@@ -118,8 +118,8 @@ class _Status:
         service = _REQUESTS.get(kind) if isinstance(kind, str) else None
         if service is None:
             await self._refuse("invalid_request", "That is not understood.")
-        elif self._admission.role != "owner":
-            await self._refuse("permission_denied", "Only the session's owner may do that.")
+        elif self._admission.view_only:
+            await self._refuse("permission_denied", "You may only watch this session.")
         else:
             try:
                 await database_sync_to_async(self._perform)(service)
