@@ -16,6 +16,7 @@ from streamspace.errors import UserError
 
 from . import icons, manifests
 from .choices import Source
+from .metrics import VALIDATIONS
 from .models import Template, TemplateRevision
 
 log = structlog.get_logger(__name__)
@@ -44,7 +45,8 @@ def import_path(path: Path) -> ImportReport:
     """
     if not path.exists():
         raise UserError(f"{path} does not exist.", code="path_not_found")
-    files = [path] if path.is_file() else sorted([*path.rglob("*.yaml"), *path.rglob("*.yml")])
+    found = [*path.rglob("*.yaml"), *path.rglob("*.yml")] if path.is_dir() else [path]
+    files = sorted(file for file in found if not file.is_dir())
     report = ImportReport()
     seen: dict[str, Path] = {}
     for file in files:
@@ -54,11 +56,14 @@ def import_path(path: Path) -> ImportReport:
 
 def _import_file(file: Path, report: ImportReport, seen: dict[str, Path]) -> None:
     try:
-        text = file.read_text()
-    except (OSError, UnicodeDecodeError) as error:
+        text = _read(file, manifests.MAX_BYTES)
+    except (OSError, ValueError) as error:
         report.problems.append(f"{file}: cannot be read: {error}")
+        VALIDATIONS.labels("invalid").inc()
         return
     found, problems = manifests.parse(text)
+    VALIDATIONS.labels("valid").inc(len(found))
+    VALIDATIONS.labels("invalid").inc(len(problems))
     report.problems += [f"{file}: {problem}" for problem in problems]
     for manifest in found:
         if manifest.name in seen:
@@ -73,16 +78,30 @@ def _import_file(file: Path, report: ImportReport, seen: dict[str, Path]) -> Non
         getattr(report, outcome).append(manifest.name)
 
 
+def _read(file: Path, longest: int) -> str:
+    """A catalogue's file as text; ValueError for what is none. A catalogue may be a stranger's:
+    nothing is waited for (a pipe) nor loaded (a disk image) that cannot be a manifest."""
+    if not file.is_file():
+        raise ValueError("it is not a file")
+    with file.open("rb") as stream:
+        data = stream.read(longest + 1)
+    if len(data) > longest:
+        raise ValueError(f"it is larger than {longest // 1024} KiB")
+    return data.decode("utf-8-sig")
+
+
 def _icon_beside(file: Path, manifest: manifests.Manifest, report: ImportReport) -> str | None:
+    """The icon that the manifest names: empty when it names none, None (leave what is) when that
+    cannot be had."""
     name = manifest.spec.get("icon", "")
     if not name:
-        return None
+        return ""
     path = file.parent / name
     try:
         # Only files of the catalogue itself, wherever the manifest points.
         if path.resolve().parent != file.parent.resolve():
             raise ValueError("the icon must lie beside the manifest")
-        return icons.sanitise(path.read_text())
+        return icons.sanitise(_read(path, icons.MAX_BYTES))
     except (OSError, ValueError) as error:
         report.problems.append(f"{file}: line {manifest.line}, spec.icon: {name}: {error}")
         return None
@@ -102,11 +121,11 @@ def put(
     Identity, favourites and running sessions stay as they are. Returns ``created``, ``updated``
     or ``unchanged``; nothing is written for the last.
     """
-    template = Template.objects.select_for_update().filter(name=name).first()
-    created = template is None
-    if template is None:
-        template = Template(name=name, display_name=spec["displayName"])
-        template.save()
+    # Made first, locked then: two imports of a new template at once must not both make it.
+    _, created = Template.objects.get_or_create(
+        name=name, defaults={"display_name": spec["displayName"]}
+    )
+    template = Template.objects.select_for_update().get(name=name)
     digest = content_hash(spec)
     revision = template.revisions.filter(content_hash=digest).first()
     if revision is None:

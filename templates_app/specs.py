@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
 _CPU = re.compile(r"(\d+(?:\.\d+)?)(m?)")
@@ -44,8 +45,7 @@ def parse_cpu(text: str) -> int:
     match = _CPU.fullmatch(text.strip())
     if not match:
         raise ValueError(f"{text!r} is not a CPU quantity; write for example 500m or 2")
-    value = float(match[1]) * (1 if match[2] else 1000)
-    return -int(-value // 1)
+    return _rounded_up(Decimal(match[1]) * (1 if match[2] else 1000))
 
 
 def parse_memory(text: str) -> int:
@@ -57,8 +57,12 @@ def parse_memory(text: str) -> int:
     match = _MEMORY.fullmatch(text.strip())
     if not match:
         raise ValueError(f"{text!r} is not a memory quantity; write for example 512Mi or 2Gi")
-    value = float(match[1]) * _MEMORY_UNITS[match[2]] / 2**20
-    return -int(-value // 1)
+    return _rounded_up(Decimal(match[1]) * _MEMORY_UNITS[match[2]] / 2**20)
+
+
+def _rounded_up(value: Decimal) -> int:
+    # Decimal: in binary fractions 0.07 CPUs are a little more than 70 millicores.
+    return int(value.to_integral_value(ROUND_CEILING))
 
 
 def resources_of(spec: Mapping[str, Any]) -> Resources:
