@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from xml.parsers import expat
 
 import nh3
 
@@ -19,7 +20,7 @@ _ATTRIBUTES = {
     "stroke-linejoin", "stroke-opacity", "stroke-dasharray", "stop-color", "stop-opacity",
     "gradientUnits", "gradientTransform", "preserveAspectRatio",
 }  # fmt: skip
-_FOREIGN_URL = re.compile(r"url\(\s*['\"]?\s*(?!#)", re.IGNORECASE)
+_FOREIGN_URL = re.compile(r"url\(\s*+['\"]?+\s*+(?!#)", re.IGNORECASE)
 
 
 def sanitise(svg: str) -> str:
@@ -31,7 +32,8 @@ def sanitise(svg: str) -> str:
         raise ValueError(f"the icon is larger than {MAX_BYTES // 1024} KiB")
 
     def keep(_tag: str, _attribute: str, value: str) -> str | None:
-        return None if _FOREIGN_URL.search(value) else value
+        # A backslash would spell `url` in a way that only a CSS parser reads.
+        return None if _FOREIGN_URL.search(value) or "\\" in value else value
 
     clean = nh3.clean(
         svg,
@@ -41,10 +43,15 @@ def sanitise(svg: str) -> str:
         attribute_filter=keep,
         link_rel=None,
     )
-    start = clean.find("<svg")
-    if start < 0:
+    start, end = clean.find("<svg"), clean.rfind("</svg>")
+    if start < 0 or end < 0:
         raise ValueError("the icon is not an SVG document")
-    clean = clean[start:].strip()
+    clean = clean[start : end + len("</svg>")].replace("&nbsp;", "&#160;")
     if "xmlns=" not in clean.split(">", 1)[0]:
         clean = clean.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
+    # HTML forgives what XML does not, and browsers get the icon as an XML document.
+    try:
+        expat.ParserCreate().Parse(clean, True)
+    except expat.ExpatError as error:
+        raise ValueError(f"the icon is not well-formed: {error}") from None
     return clean
