@@ -166,14 +166,45 @@ def make_venv(venv: Path) -> None:
     stamp(name, identity(venv))
 
 
+PIP_INSTALL = ("-m", "pip", "install", "--no-input", "--quiet", "--disable-pip-version-check")
+
+
 def pip(venv: Path, *arguments: str | Path) -> bool:
-    """Install packages. An interruption leaves a mark, since pip takes half a package for whole."""
+    """Install packages: with uv, which takes a fraction of the time, or else with pip itself.
+
+    An interruption leaves a mark, since half an installed package passes for a whole one.
+    """
     mark = venv / INSTALLING
     mark.touch()
-    quiet = ("--no-input", "--quiet", "--disable-pip-version-check")
-    installed = sh(python(venv), "-m", "pip", "install", *quiet, *arguments)
+    uv = fast_installer(venv)
+    into = ("pip", "install", "--quiet", "--python", python(venv))
+    installed = (uv is not None and sh(uv, *into, *arguments, env=uv_settings())) or sh(
+        python(venv), *PIP_INSTALL, *arguments
+    )
     mark.unlink()
     return installed
+
+
+def fast_installer(venv: Path) -> Path | None:
+    """uv, put into the environment when needed; None where pip was told to use other indexes."""
+    told = subprocess.run(
+        [python(venv), "-m", "pip", "config", "list"], capture_output=True, text=True, check=False
+    ).stdout
+    if "index" in told or "proxy" in told:
+        return None  # uv does not read pip's settings
+    for place in (venv, VENV):
+        if (place / "bin" / "uv").exists():
+            return place / "bin" / "uv"
+    pinned = (ROOT / "requirements-dev.txt").read_text().splitlines()
+    version = next(line for line in pinned if line.startswith("uv=="))
+    return venv / "bin" / "uv" if sh(python(venv), *PIP_INSTALL, version) else None
+
+
+def uv_settings() -> dict[str, str]:
+    settings = {"UV_CACHE_DIR": str(CACHE / "uv"), "UV_HTTP_TIMEOUT": "30"}
+    if SYSTEM_CERTIFICATES.exists():
+        settings["SSL_CERT_FILE"] = os.environ.get("SSL_CERT_FILE", str(SYSTEM_CERTIFICATES))
+    return settings
 
 
 def packages(venv: Path, requirements: str, title: str) -> None:

@@ -45,6 +45,7 @@ class Commands:
         self.said: list[str] = []
         self.fails_at = ""
         self.interrupted_at = ""
+        self.uv: Path | None = None
 
     def __call__(self, *argv: str | Path, env: dict[str, str] | None = None) -> bool:
         command = " ".join(map(str, argv))
@@ -67,6 +68,7 @@ class Commands:
 def commands(setup: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Commands:
     stand_in = Commands(setup)
     monkeypatch.setattr(setup, "sh", stand_in)
+    monkeypatch.setattr(setup, "fast_installer", lambda venv: stand_in.uv)
     return stand_in
 
 
@@ -101,6 +103,20 @@ def test_a_failed_step_is_done_again(setup: ModuleType, commands: Commands) -> N
     install(setup)
     assert commands.count("pip install") == 2
     assert commands.count("-m venv") == 1
+
+
+def test_pip_steps_in_where_uv_fails(setup: ModuleType, commands: Commands) -> None:
+    commands.uv = Path("uv")
+    commands.fails_at = "uv pip install"
+    install(setup)
+    assert commands.count("uv pip install") == 1
+    assert commands.count("-m pip install") == 1
+
+
+def test_where_uv_succeeds_pip_has_nothing_to_do(setup: ModuleType, commands: Commands) -> None:
+    commands.uv = Path("uv")
+    install(setup)
+    assert commands.count("-m pip install") == 0
 
 
 def test_an_interrupted_installation_starts_from_a_new_environment(
