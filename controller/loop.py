@@ -62,6 +62,7 @@ def default_jobs() -> list[Job]:
     return [
         Job(1.0, schedule.sweep),
         Job(10.0, schedule.stop_idle),
+        Job(1.0, schedule.check_new_templates),
         Job(30.0, schedule.check_templates),
         Job(30.0, schedule.verify, due=time.monotonic() + 2),
         Job(60.0, schedule.remove_orphans, due=time.monotonic() + 5),

@@ -9,7 +9,7 @@ from datetime import datetime
 
 import structlog
 from django.conf import settings
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from controller.models import ReconcileLock
@@ -85,11 +85,17 @@ def _stop_if_due(session: Session, now: datetime) -> bool:
     return stopped.stop_reason == clock.reason
 
 
-def check_templates() -> int:
+def check_new_templates() -> int:
+    """:func:`check_templates` for those that nobody has looked at; one query when there are none."""
+    return check_templates(Template.objects.filter(availability={}))
+
+
+def check_templates(templates: QuerySet[Template] | None = None) -> int:
     """Write down for each template whether it can be launched here; return how many changed."""
     runtime = current_runtime()
     changed = 0
-    for template in Template.objects.select_related("current_revision"):
+    templates = Template.objects.all() if templates is None else templates
+    for template in templates.select_related("current_revision"):
         if template.current_revision is None:
             continue
         found = runtime.availability(template_spec(template.name, template.current_revision.spec))

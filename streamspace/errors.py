@@ -61,6 +61,27 @@ class Conflict(UserError):
     status = 409
 
 
+class DatabaseAway(UserError):
+    """The database does not take the request now; trying again later may help."""
+
+    code = "unavailable"
+    status = 503
+
+    @classmethod
+    def of(cls, error: Exception) -> DatabaseAway:
+        """What a ``django.db.OperationalError`` means for whoever sent the request."""
+        text = str(error).lower()
+        # SQLite's SQLITE_FULL and PostgreSQL's 53100 (disk_full).
+        if "is full" in text or "no space left" in text:
+            return cls(
+                "The disk of this StreamSpace is full: nothing can be changed until an operator "
+                "makes room. Nothing was lost.",
+                code="storage_full",
+                status=507,
+            )
+        return cls("The database is away; try again in a moment.")
+
+
 class QuotaExceeded(UserError):
     """The owner's quota does not leave room for it."""
 

@@ -57,7 +57,8 @@ def logging_config(level: str, style: str) -> dict[str, Any]:
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             # A line per request is for collectors; at a terminal it hides what matters.
-            "django_structlog": {"level": "INFO" if style == "json" else "WARNING"},
+            "django_structlog": {"level": "INFO" if style == "json" else "ERROR"},
+            "django.request": {"level": "ERROR"},
             # They would repeat it.
             "django.server": {"level": "WARNING", "handlers": [], "propagate": True},
             "django.channels.server": {"level": "WARNING"},

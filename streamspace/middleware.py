@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import structlog
 from django.conf import settings
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template.loader import render_to_string
+
+from streamspace.errors import DatabaseAway
+
+log = structlog.get_logger(__name__)
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -46,6 +53,27 @@ class SecurityHeadersMiddleware:
         if hasattr(request, "user") and request.user.is_authenticated:
             response.headers.setdefault("Cache-Control", "private, no-store")
         return response
+
+
+class DatabaseAwayMiddleware:
+    """A page of one clear sentence while the database is away or the disk is full.
+
+    The API answers such errors itself (``streamspace.api.errors``)."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """Django's hook for what a view raised."""
+        if not isinstance(error, OperationalError):
+            return None
+        log.error("database_unavailable", path=request.path, error=str(error))
+        away = DatabaseAway.of(error)
+        html = render_to_string("503.html", {"message": away.message})
+        return HttpResponse(html, status=away.status, headers={"Retry-After": "5"})
 
 
 class SameOriginMiddleware:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Any
 
@@ -22,7 +23,7 @@ except _config.ConfigError as error:
 SECRET_KEY = STREAMSPACE.secret_key.get_secret_value()
 DEBUG = STREAMSPACE.debug
 _secure = STREAMSPACE.portal_origin.startswith("https://")
-_portal_host = STREAMSPACE.portal_origin.split("://", 1)[1].rsplit(":", 1)[0]
+_portal_host = re.sub(r":\d+$", "", STREAMSPACE.portal_origin.split("://", 1)[1])
 # `.localhost`-style wildcards never reach Django: streamspace.asgi routes them to the stream.
 ALLOWED_HOSTS = sorted({_portal_host, "localhost", "127.0.0.1", "[::1]"})
 CSRF_TRUSTED_ORIGINS: list[str] = []
@@ -67,6 +68,7 @@ MIDDLEWARE = [
     "django_structlog.middlewares.RequestMiddleware",
     "streamspace.middleware.SecurityHeadersMiddleware",
     "corsheaders.middleware.CorsMiddleware",
+    "streamspace.middleware.DatabaseAwayMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "streamspace.middleware.SameOriginMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -143,18 +145,21 @@ if STREAMSPACE.embedded:
     CHANNEL_LAYERS = {"default": {"BACKEND": "streamspace.layers.EmbeddedChannelLayer"}}
     CELERY_BROKER_URL = "memory://localhost/"
 else:
+    # Seconds. No page may hang on a Redis that is away: nothing in it is indispensable.
+    _patience = {"socket_connect_timeout": 2, "socket_timeout": 5}
     CACHES = {
         "default": {
             "BACKEND": "django.core.cache.backends.redis.RedisCache",
             "LOCATION": _redis_url,
             "KEY_PREFIX": "streamspace",
+            "OPTIONS": _patience,
         }
     }
     CHANNEL_LAYERS = {
         "default": {
             # The other layer of this package drops messages above a capacity of 100.
             "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-            "CONFIG": {"hosts": [_redis_url], "prefix": "streamspace"},
+            "CONFIG": {"hosts": [{"address": _redis_url, **_patience}], "prefix": "streamspace"},
         }
     }
     CELERY_BROKER_URL = _redis_url
@@ -169,7 +174,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
     # The in-memory broker is polled; seconds. Its default of 1 would be felt at every launch.
     {"polling_interval": 0.02}
     if STREAMSPACE.embedded
-    else {"socket_connect_timeout": 2, "socket_timeout": 5}
+    # Without the last two, kombu waits 2 and then 4 seconds to try again.
+    else {**_patience, "max_retries": 1, "interval_start": 0}
 )
 
 # --- Sign-in ------------------------------------------------------------------------------------

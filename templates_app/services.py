@@ -142,6 +142,9 @@ def put(
     new_icon = template.icon if icon is None else icon
     if template.current_revision_id == revision.pk and template.icon == new_icon:
         return "unchanged"
+    if template.current_revision_id != revision.pk:
+        # Unknown until the controller has looked at the new spec.
+        template.availability = {}
     template.current_revision = revision
     template.display_name = spec["displayName"]
     template.description = spec.get("description", "").strip()

@@ -46,6 +46,7 @@ CODES: dict[str, Code] = {
     "rate_limited": Code(429, "Too many requests; `Retry-After` says when to try again."),
     "internal_error": Code(500, "A fault of StreamSpace; the operator's log has the cause."),
     "unavailable": Code(503, "The database is away; try again in a moment."),
+    "storage_full": Code(507, "The disk is full; an operator must make room. Nothing was lost."),
 }
 
 GENERAL: dict[int, str] = {}

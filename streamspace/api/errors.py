@@ -20,7 +20,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_handler
 
-from streamspace.errors import UserError
+from streamspace.errors import DatabaseAway, UserError
 
 from .codes import GENERAL
 from .throttling import AnonymousThrottle
@@ -37,8 +37,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     if isinstance(error, (OperationalError, InterfaceError)):
         # A failover of the database takes seconds; clients should come back, not give up.
         log.error("database_unavailable", error=str(error), exc_info=error)
-        body = {"error": "unavailable", "message": "The database is away.", "details": {}}
-        return Response(body, status=503, headers={"Retry-After": "5"})
+        away = DatabaseAway.of(error)
+        return Response(away.as_dict(), status=away.status, headers={"Retry-After": "5"})
     if isinstance(error, Http404):
         error = exceptions.NotFound()
     elif isinstance(error, PermissionDenied):

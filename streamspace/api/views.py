@@ -24,6 +24,10 @@ class ApiViewSet(viewsets.GenericViewSet[M]):
     not_found_code = "not_found"
     not_found_message = "There is no such thing, or not for you."
 
+    def filter_queryset(self, queryset: QuerySet[M]) -> QuerySet[M]:
+        # Filters are for lists: a session that is over is still there under its own name.
+        return queryset if self.detail else super().filter_queryset(queryset)
+
     def get_object(self) -> M:
         try:
             return super().get_object()
