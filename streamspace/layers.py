@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 from channels.layers import InMemoryChannelLayer
@@ -17,7 +18,12 @@ class EmbeddedChannelLayer(InMemoryChannelLayer):
     be listening and sends are dropped.
     """
 
-    _loop: asyncio.AbstractEventLoop | None = None
+    def __init__(self, **kwargs: Any) -> None:
+        # A group forgets its members after this many seconds, a day by default: a tab that stays
+        # open longer would hear nothing any more. Members leave when their socket closes.
+        super().__init__(**{"group_expiry": 10 * 365 * 86400} | kwargs)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._sending: set[asyncio.Future[None]] = set()  # the event loop holds them weakly
 
     def attach(self, loop: asyncio.AbstractEventLoop | None) -> None:
         """Name the event loop that consumers run on (None: none any more)."""
@@ -27,6 +33,12 @@ class EmbeddedChannelLayer(InMemoryChannelLayer):
         loop = self._loop
         if loop is None or loop is asyncio.get_running_loop():
             await super().group_send(group, message)
-        elif not loop.is_closed():
+        else:
             # Not awaited: a sender must never wait for the sockets.
-            asyncio.run_coroutine_threadsafe(super().group_send(group, message), loop)
+            with contextlib.suppress(RuntimeError):  # closed: the server is ending
+                loop.call_soon_threadsafe(self._send_here, group, message)
+
+    def _send_here(self, group: str, message: dict[str, Any]) -> None:
+        task = asyncio.ensure_future(super().group_send(group, message))
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
