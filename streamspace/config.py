@@ -10,10 +10,12 @@ start with one line: a typing error must not become a silently ignored setting.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import hashlib
 import os
 import re
+import zoneinfo
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -279,6 +281,8 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
                 raw[name] = path.read_text().strip()
             except OSError as error:
                 raise ConfigError(f"{name}_FILE: cannot read {path}: {error.strerror}") from None
+            except UnicodeDecodeError:
+                raise ConfigError(f"{name}_FILE: {path} is not text") from None
     _refuse_unknown(environ, known)
     try:
         config = Config.model_validate(raw)
@@ -312,6 +316,13 @@ def _complete(config: Config) -> Config:
             f"STREAMSPACE_HOST: {config.host} is not loopback; the local runtime is for one person "
             "on one machine and listens on 127.0.0.1 only"
         )
+    try:
+        zoneinfo.ZoneInfo(config.time_zone)
+    except (LookupError, OSError, ValueError):
+        raise ConfigError(
+            f"STREAMSPACE_TIME_ZONE: {config.time_zone!r} is not a time zone; write for example "
+            "UTC or Europe/Berlin"
+        ) from None
     origin = config.portal_origin
     if not re.fullmatch(r"https?://[A-Za-z0-9.\-\[\]:]+", origin):
         raise ConfigError(f"STREAMSPACE_PORTAL_URL: {origin!r} is not a URL without path")
@@ -329,15 +340,20 @@ def _own_key(data_dir: Path) -> str:
     path = data_dir / "secret-key"
     try:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
+        if path.exists():
             if key := path.read_text().strip():
                 return key
-            descriptor = os.open(path, os.O_WRONLY | os.O_TRUNC)
-        with os.fdopen(descriptor, "w") as file:
-            key = secrets.token_urlsafe(48)
-            file.write(key)
-        return key
+            path.unlink()  # a disk that was full when the key was made
+        # Written aside and linked, so that of two processes that start at once both get the same
+        # key: neither ever sees an empty file.
+        aside = data_dir / f"secret-key.{secrets.token_hex(8)}"
+        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(48))
+        try:
+            with contextlib.suppress(FileExistsError):
+                path.hardlink_to(aside)
+        finally:
+            aside.unlink()
+        return path.read_text().strip()
     except OSError as error:
         raise ConfigError(f"STREAMSPACE_DATA_DIR: {path}: {error.strerror}") from None
