@@ -86,7 +86,7 @@ def _stop_if_due(session: Session, now: datetime) -> bool:
 
 
 def check_new_templates() -> int:
-    """:func:`check_templates` for those that nobody has looked at; one query when there are none."""
+    """:func:`check_templates` for those that nobody has looked at; mostly one query for none."""
     return check_templates(Template.objects.filter(availability={}))
 
 
@@ -106,8 +106,11 @@ def check_templates(templates: QuerySet[Template] | None = None) -> int:
             "remedy": found.remedy,
         }
         if template.availability != value:
-            Template.objects.filter(pk=template.pk).update(availability=value)
-            changed += 1
+            # Not what was found out about a spec that was replaced meanwhile.
+            same = Template.objects.filter(
+                pk=template.pk, current_revision=template.current_revision
+            )
+            changed += same.update(availability=value)
     return changed
 
 
