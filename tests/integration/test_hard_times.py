@@ -169,10 +169,18 @@ def test_a_launch_over_quota_says_what_to_hibernate(portal: Portal, client: Clie
 def test_an_idle_session_hibernates_and_waking_resets_the_clock(
     portal: Portal, client: Client
 ) -> None:
-    add_template(portal, "sleepy", idleTimeout="3s", local={"command": ["xterm"]})
-    client.wait_until_launchable("sleepy")
-    name = client.launch_running("sleepy")["name"]
+    name = client.launch_running("terminal", idle_timeout="1m")["name"]
     assert client.session(name)["idle_deadline"]
+    # An hour passes: the clocks are moved instead of waited for.
+    portal.manage(
+        "shell",
+        "-c",
+        "from datetime import timedelta; from django.db.models import F; "
+        "from sessions.models import Session; "
+        "ago = {f: F(f) - timedelta(hours=1) for f in "
+        "('last_activity_at', 'start_requested_at', 'running_since')}; "
+        f"Session.objects.filter(name={name!r}).update(**ago)",
+    )
     client.wait_for(name, "Hibernated", timeout=30)
     assert client.session(name)["idle_deadline"] is None
     kinds = [e["reason"] for e in client.call("GET", f"/sessions/{name}/events").json()["results"]]
