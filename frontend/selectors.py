@@ -85,7 +85,7 @@ class Meter:
 
     @property
     def tone(self) -> str:
-        return "bad" if self.percent >= 100 else "busy" if self.percent >= 80 else "good"
+        return "busy" if self.percent >= 80 else "good"
 
 
 # --- Sessions -----------------------------------------------------------------------------------

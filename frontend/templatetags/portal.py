@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 import nh3
 from django import template
@@ -59,6 +60,7 @@ def markdown(text: str) -> SafeString:
 
 
 @register.filter
+@lru_cache(maxsize=1024)
 def plain(text: str) -> str:
     """Markdown as one line of plain text, for a card."""
     html = _markdown.render(text or "")
@@ -83,7 +85,9 @@ def commands(text: str) -> SafeString:
             )
         )
         end = match.end()
-    parts.append(escape((text or "")[end:]))
+    rest = (text or "")[end:]
+    # A full stop behind a command and its button looks like a part of the command.
+    parts.append("" if parts and rest == "." else escape(rest))
     return mark_safe("".join(parts))  # noqa: S308 (each part is escaped)
 
 

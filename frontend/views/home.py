@@ -14,6 +14,9 @@ from frontend.http import PortalRequest, back, member
 from sessions.selectors import use_of
 from streamspace.accounts.quotas import limits_of
 
+_STRIP = frozenset({"running", "cpu_millicores", "memory_mib"})
+"""Resources whose limits stand over the sessions; the quota page has all."""
+
 
 def _number(request: PortalRequest, name: str, least: int, most: int) -> int:
     text = request.GET.get(name, "")
@@ -22,10 +25,11 @@ def _number(request: PortalRequest, name: str, least: int, most: int) -> int:
 
 def shelf_context(request: PortalRequest) -> dict[str, Any]:
     """What the section of sessions needs, also when it is rendered alone."""
+    meters = selectors.meters(limits_of(request.user), use_of(request.user))
     shown = _number(request, "shown", selectors.SESSIONS_SHOWN, 480)
     return {
         "shelf": selectors.session_shelf(request.user, timezone.now(), shown),
-        "meters": selectors.meters(limits_of(request.user), use_of(request.user)),
+        "strip": [m for m in meters if m.resource in _STRIP and not m.unlimited],
     }
 
 

@@ -84,6 +84,7 @@ def _detail(request: PortalRequest, shown: SessionCard, template: str) -> HttpRe
 def session_card(request: PortalRequest, name: str) -> HttpResponse:
     """The card alone, for live updates."""
     if not request.htmx:
+        selectors.session_for(request.user, name)
         return redirect("session", name=name)
     return _part(request, name)
 

@@ -21,7 +21,10 @@ export function startSwaps() {
     const { xhr, target, requestConfig } = event.detail;
     if (xhr.status >= 400) {
       // Only an answer that says where it belongs may be shown; an error page never is.
-      event.detail.shouldSwap = xhr.getResponseHeader("HX-Retarget") !== null;
+      const placed = xhr.getResponseHeader("HX-Retarget") !== null;
+      event.detail.shouldSwap = placed;
+      // A refusal that the person gets to read is no fault of the page.
+      if (placed || xhr.getResponseHeader("HX-Trigger")) event.detail.isError = false;
       if (xhr.status === 404 && requestConfig.verb === "get" && target.matches?.("[data-card]")) gone(event);
     }
     if (!target.id) return;
@@ -42,8 +45,11 @@ export function startSwaps() {
     }
     if (!requestConfig?.focus || document.activeElement !== document.body) return;
     const root = (target.id && document.getElementById(target.id)) || document;
-    const next = root.querySelector(requestConfig.focus) ?? root.querySelector?.(".actions .button");
-    next?.focus({ preventScroll: true });
+    // What was pressed may be gone, or hidden again: then its neighbour is the next best.
+    for (const key of [requestConfig.focus, ".rename > summary", ".actions .button", "h3 a"]) {
+      root.querySelector(key)?.focus({ preventScroll: true });
+      if (document.activeElement !== document.body) return;
+    }
   });
 }
 
