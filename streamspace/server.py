@@ -7,19 +7,21 @@ What is added to :class:`daphne.server.Server`:
   a stalled browser grows the process without bound). Reading from a connection pauses while its
   application has not taken what arrived before.
 - **Request bodies are streamed.** Daphne spools a whole body to disk and then queues it in memory;
-  here a body above :data:`SMALL_BODY` reaches the application while it arrives.
+  here a body above 64 KiB reaches the application while it arrives.
 - **Limits.** WebSocket messages above ``max_message_bytes`` close the connection with 1009 as soon
   as their length is announced; per-message compression is never negotiated; a peer that answers
   no ping is dropped after at most ``PING_INTERVAL + PING_TIMEOUT`` and a few seconds.
 - **Shutdown in bounded time.** On SIGTERM nothing new is accepted, WebSockets close with 1001,
   and what has not ended after ``shutdown_grace`` is cancelled.
 
-Applications find a :class:`Transport` in ``scope["extensions"]["streamspace.transport"]``.
+Applications find a :class:`~streamspace.connections.Transport` in their scope, as
+``scope["extensions"]["streamspace.transport"]``.
 
 What this relies on, beyond what Daphne and Twisted document, is replaced or called here only:
 ``Server.run/create_application/handle_reply/kill_all_applications/connections``, the protocols'
-``onConnect/onMessage/check_timeouts/handle_exception/process``, Autobahn's ``sendFrame`` and ping
-timer, Twisted's ``gotLength/handleContentChunk/requestReceived`` and its producers.
+``onConnect/onMessage/check_timeouts/handle_exception/process``, Autobahn's ``sendCloseFrame`` and
+ping timer, Twisted's write buffer, its ``gotLength/handleContentChunk/requestReceived`` and its
+producers (most of it in :mod:`streamspace.connections`).
 ``tests/sessions/stream/test_server.py`` fails when an upgrade changes one of them.
 
 Not promised: HTTP/2, and that an idle HTTP connection outlives Twisted's timeout.
@@ -32,302 +34,36 @@ from daphne.server import Server as DaphneServer  # isort:skip
 
 import asyncio
 import contextlib
-import socket
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cache, partial
-from io import BytesIO
 from typing import Any, cast
 
 import structlog
 from daphne.endpoints import build_endpoint_description_strings
-from daphne.http_protocol import HTTPFactory, WebRequest
-from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 from twisted.internet import defer, reactor
 from twisted.internet.endpoints import serverFromString
-from twisted.internet.interfaces import IPushProducer
 from twisted.logger import globalLogBeginner
-from zope.interface import implementer
+
+from streamspace.connections import (
+    SMALL_BODY,
+    Message,
+    RequestFactory,
+    Transport,
+    WebSocketConnection,
+    WebSocketProtocolFactory,
+)
 
 log = structlog.get_logger(__name__)
 
-Message = dict[str, Any]
 Application = Callable[..., Awaitable[None]]
-
-SMALL_BODY = 64 * 1024
-"""Bytes. Request bodies up to this size are complete when the application starts."""
 
 PING_INTERVAL = 20
 """Seconds of silence after which a WebSocket peer is pinged. Proxies drop silent connections
 after 60 s and less (neko-rooms#78)."""
 
 PING_TIMEOUT = 15
-"""Seconds that a pong may take. Less than the interval: Daphne forgets an unanswered ping's timer
-when it sends the next."""
-
-_INBOX_HIGH = 256 * 1024
-"""Bytes waiting for the application above which its connection is not read any more."""
-
-_UNSENT = 64 * 1024
-"""Bytes the kernel holds unsent before the socket counts as full. Its own choice, megabytes on a
-slow link, is seconds of stale picture, and pings queue behind it."""
-
-
-@implementer(IPushProducer)
-class Transport:
-    """One connection's flow control, as its application sees it."""
-
-    def __init__(self, protocol: Any) -> None:
-        self._protocol = protocol
-        self._writable = asyncio.Event()
-        self._writable.set()
-        self.reading = True
-        self.inbox: _Inbox = _Inbox(self)
-
-    async def drain(self) -> None:
-        """Return once the write buffer has room, or the connection is gone."""
-        await self._writable.wait()
-
-    @property
-    def stalled(self) -> bool:
-        """Whether :meth:`drain` would wait."""
-        return not self._writable.is_set()
-
-    def limit_messages(self, size: int) -> None:
-        """Lower the size in bytes of the largest incoming WebSocket message of this connection."""
-        self._protocol.maxMessagePayloadSize = self._protocol.maxFramePayloadSize = size
-
-    def abort(self) -> None:
-        """Drop the connection so that the peer can tell that the answer is incomplete."""
-        self._protocol.abort()
-
-    def pause_reading(self) -> None:
-        if self.reading:
-            self.reading = False
-            self._protocol.pause_reading()
-
-    def resume_reading(self) -> None:
-        if not self.reading:
-            self.reading = True
-            self._protocol.resume_reading()
-
-    # Twisted calls these; the names are those of IPushProducer.
-
-    def pauseProducing(self) -> None:  # noqa: N802
-        self._writable.clear()
-
-    def resumeProducing(self) -> None:  # noqa: N802
-        self._writable.set()
-
-    def stopProducing(self) -> None:  # noqa: N802
-        self._writable.set()
-
-
-class _Inbox(asyncio.Queue[Message]):
-    """What a connection's application has still to receive; stops the reading when it is much."""
-
-    def __init__(self, transport: Transport) -> None:
-        super().__init__()
-        self._transport = transport
-        self._bytes = 0
-
-    @staticmethod
-    def _size(item: Message) -> int:
-        return len(item.get("bytes") or item.get("text") or item.get("body") or b"")
-
-    def _put(self, item: Message) -> None:
-        super()._put(item)
-        self._bytes += self._size(item)
-        if self._bytes > _INBOX_HIGH:
-            self._transport.pause_reading()
-
-    def _get(self) -> Message:
-        item = super()._get()
-        self._bytes -= self._size(item)
-        if self._bytes <= _INBOX_HIGH // 2:
-            self._transport.resume_reading()
-        return item
-
-
-class _WebSocket(WebSocketProtocol):
-    """Daphne's WebSocket protocol with a :class:`Transport`."""
-
-    flow: Transport
-    autoPingTimeoutCall: Any  # noqa: N815 (its name is that)
-    autoPingPending: bytes | None  # noqa: N815
-
-    def onConnect(self, request: Any) -> Any:  # noqa: N802
-        self.flow = Transport(self)
-        # The HTTP channel that the connection began as still is the transport's producer.
-        self.transport.unregisterProducer()
-        self.transport.registerProducer(self.flow, True)
-        _tune(self.transport)
-        return super().onConnect(request)
-
-    def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:  # noqa: N802, N803
-        if hasattr(self, "flow"):
-            self.flow.stopProducing()
-        if hasattr(self, "server"):  # otherwise the handshake never got as far as onConnect
-            super().onClose(wasClean, code, reason)
-
-    def handle_reply(self, message: Message) -> None:
-        kind = message.get("type")
-        if self.state == self.STATE_CONNECTING or kind not in _WEBSOCKET_REPLIES:
-            super().handle_reply(message)
-            return
-        if kind == "websocket.close":
-            self.say_goodbye(message.get("code") or 1000, message.get("reason") or "")
-            return
-        if self.state != self.STATE_OPEN:
-            return  # closing: nobody will read it
-        # Without Autobahn's sendMessage: its size limit is for what comes in, and empty messages
-        # are messages.
-        data = message.get("bytes")
-        if data is not None:
-            self.sendFrame(opcode=2, payload=data)
-        else:
-            self.sendFrame(opcode=1, payload=message["text"].encode())
-
-    def say_goodbye(self, code: int, reason: str = "") -> None:
-        """Start the closing handshake. Autobahn's sendClose refuses 1001 and 1011, which are for
-        servers to say."""
-        self.sendCloseFrame(code=code, reasonUtf8=reason.encode()[:123], isReply=False)
-
-    def handle_exception(self, exception: BaseException) -> None:
-        if self.state == self.STATE_CONNECTING:
-            super().handle_exception(exception)
-        else:
-            self.say_goodbye(1011)
-
-    def check_timeouts(self) -> None:
-        if not self.flow.reading:
-            # Pongs wait unread behind what the application has not taken: no ping can prove death.
-            self.last_ping = time.time()
-        super().check_timeouts()
-
-    def pause_reading(self) -> None:
-        if self.autoPingTimeoutCall is not None:
-            self.autoPingTimeoutCall.cancel()
-            self.autoPingTimeoutCall = self.autoPingPending = None
-        self.transport.pauseProducing()
-
-    def resume_reading(self) -> None:
-        if self.state != self.STATE_CLOSED and not self.transport.disconnecting:
-            self.transport.resumeProducing()
-
-    def abort(self) -> None:
-        self.dropConnection(abort=True)
-
-
-class _Request(WebRequest):
-    """Daphne's HTTP request with a :class:`Transport` and a streamed body."""
-
-    flow: Transport
-    _streamed = False
-    _complete = False
-
-    def __init__(self, channel: Any, queued: Any = False) -> None:
-        # Twisted would parse forms, whole and in memory, for nobody.
-        super().__init__(channel, queued, parsePOSTFormSubmission=False)
-        self.flow = Transport(self)
-
-    def gotLength(self, length: int | None) -> None:  # noqa: N802
-        """All headers have arrived; ``length`` of the body, None when it comes in chunks."""
-        if length is not None and length <= SMALL_BODY:
-            super().gotLength(length)
-            return
-        self.content = BytesIO()
-        self._streamed = True
-        if self.requestHeaders.hasHeader(b"Upgrade"):
-            self.channel._respondToBadRequestAndDisconnect()
-            return
-        self.method, self.uri = self.channel._command, self.channel._path
-        self.clientproto = self.channel._version
-        self.path = self.uri.split(b"?", 1)[0]
-        self.args: dict[bytes, list[bytes]] = {}
-        self.process()
-
-    def handleContentChunk(self, data: bytes) -> None:  # noqa: N802
-        if not self._streamed:
-            super().handleContentChunk(data)
-        elif self.application_queue is not None and not self.finished:
-            self._offer({"type": "http.request", "body": data, "more_body": True})
-
-    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:  # noqa: N802
-        self._complete = True
-        if not self._streamed:
-            super().requestReceived(command, path, version)
-        elif self.application_queue is not None and not self.finished:
-            self._offer({"type": "http.request", "body": b"", "more_body": False})
-
-    def _offer(self, message: Message) -> None:
-        self.application_queue.put_nowait(message)
-
-    def process(self) -> None:
-        self.registerProducer(self.flow, True)
-        super().process()
-        if self._streamed and self.application_queue is not None:
-            # Daphne found an empty body and said so; the real one follows.
-            with contextlib.suppress(asyncio.QueueEmpty):
-                self.application_queue.get_nowait()
-
-    def handle_reply(self, message: Message) -> None:
-        kind = message.get("type")
-        if kind == "http.response.start" and self._streamed and not self._complete:
-            # What is left of the body is not read, so the connection cannot be used again.
-            self.channel.persistent = 0
-            self.responseHeaders.setRawHeaders(b"Connection", [b"close"])
-        super().handle_reply(message)
-
-    def finish(self) -> None:
-        if self.producer is not None:
-            self.unregisterProducer()
-        self.flow.stopProducing()
-        super().finish()
-
-    def connectionLost(self, reason: Any) -> None:  # noqa: N802
-        self.flow.stopProducing()
-        super().connectionLost(reason)
-
-    def handle_exception(self, exception: BaseException) -> None:
-        if self._response_started:
-            self.abort()
-        else:
-            super().handle_exception(exception)
-
-    def pause_reading(self) -> None:
-        if self._streamed and not self._complete:
-            self.channel._networkProducer.pauseProducing()
-
-    def resume_reading(self) -> None:
-        if self._streamed and not self._complete and not self.finished and not self._disconnected:
-            self.channel._networkProducer.resumeProducing()
-
-    def abort(self) -> None:
-        if not self.finished and not self._disconnected:
-            self.channel.forceAbortClient()
-
-
-class _HTTPFactory(HTTPFactory):
-    def buildProtocol(self, addr: Any) -> Any:  # noqa: N802
-        protocol = super().buildProtocol(addr)
-        protocol.requestFactory = _Request
-        return protocol
-
-
-class _WebSocketFactory(WebSocketFactory):
-    protocol = _WebSocket
-
-
-def _tune(transport: Any) -> None:
-    """Keep the kernel's queue short and let it notice dead peers; unix sockets know neither."""
-    if hasattr(transport, "setTcpKeepAlive"):
-        transport.setTcpKeepAlive(True)
-    handle = transport.getHandle() if hasattr(transport, "getHandle") else None
-    low_water = getattr(socket, "TCP_NOTSENT_LOWAT", 25)  # Python names it since 3.12
-    if isinstance(handle, socket.socket) and handle.family != socket.AF_UNIX:
-        with contextlib.suppress(OSError):  # a kernel without it is only less quick
-            handle.setsockopt(socket.IPPROTO_TCP, low_water, _UNSENT)
+"""Seconds that a pong may take; Autobahn rounds them down to whole ones. Less than the interval:
+Daphne forgets an unanswered ping's timer when it sends the next."""
 
 
 class Server(DaphneServer):
@@ -385,8 +121,8 @@ class Server(DaphneServer):
     def start(self) -> None:
         """Listen, on a reactor that someone else runs. :meth:`run` is this and the reactor."""
         self.connections: dict[Any, dict[str, Any]] = {}
-        self.http_factory = _HTTPFactory(self)
-        self.ws_factory = _WebSocketFactory(self, server=self.server_name)
+        self.http_factory = RequestFactory(self)
+        self.ws_factory = WebSocketProtocolFactory(self, server=self.server_name)
         self.ws_factory.setProtocolOptions(
             autoPingTimeout=self.ping_timeout,
             allowNullOrigin=True,  # every application checks Origin itself
@@ -443,8 +179,8 @@ class Server(DaphneServer):
             await asyncio.sleep(0.01)
             return
         await super().handle_reply(protocol, message)
-        if protocol.flow.stalled and message.get("type") in _PAYLOADS:
-            await protocol.flow.drain()
+        if message.get("type") in _PAYLOADS:
+            await protocol.flow.sent()
 
     def kill_all_applications(self) -> Any:
         """End every connection; the returned Deferred fires when all have, or time is up."""
@@ -456,7 +192,7 @@ class Server(DaphneServer):
         for port in self._ports:
             port.stopListening()
         for protocol in list(self.connections):
-            if isinstance(protocol, _WebSocket):
+            if isinstance(protocol, WebSocketConnection):
                 if protocol.state == protocol.STATE_CONNECTING:
                     protocol.serverReject()
                 else:
@@ -479,7 +215,6 @@ class Server(DaphneServer):
 
 
 _PAYLOADS = frozenset({"websocket.send", "http.response.body"})
-_WEBSOCKET_REPLIES = frozenset({"websocket.send", "websocket.close"})
 
 
 @cache
