@@ -12,6 +12,7 @@ const cardOf = (id) => document.querySelector(`[data-card][data-session="${CSS.e
 const shelf = () => document.getElementById("sessions");
 
 const timers = new Map(); // coalesces changes of one card
+const wanted = new Map(); // newest known version of a card that is to be loaded
 const foreign = new Set(); // sessions that the shelf does not show even when it is loaded again
 let socket = null;
 let attempts = 0;
@@ -39,19 +40,30 @@ function later(key, action, delay = 120) {
 }
 
 function refreshCard(id, version) {
-  later(id, async () => {
-    const card = cardOf(id);
-    if (!card || Number(card.dataset.version) >= version) return;
-    if (busy(card)) {
-      later(id, () => refreshCard(id, version), 800);
-      return;
-    }
-    const before = card.dataset.state;
-    await htmx.ajax("GET", card.dataset.url, { target: card, source: card, swap: "outerHTML" }).catch(() => {});
-    const after = cardOf(id);
-    if (after && after.dataset.state !== before) announce(`${after.dataset.name}: ${after.dataset.state}`);
-    if (shelf() && !shelf().querySelector(".cards li > [data-card]")) refreshShelf();
-  });
+  // The newest version counts: one that arrives while an older one waits must not be forgotten.
+  wanted.set(id, Math.max(version, wanted.get(id) ?? 0));
+  later(id, () => loadCard(id));
+}
+
+async function loadCard(id) {
+  const version = wanted.get(id);
+  const card = cardOf(id);
+  if (!card || Number(card.dataset.version) >= version) {
+    wanted.delete(id);
+    return;
+  }
+  if (busy(card)) {
+    later(id, () => loadCard(id), 800);
+    return;
+  }
+  wanted.delete(id);
+  const before = card.dataset.state;
+  await htmx.ajax("GET", card.dataset.url, { target: card, source: card, swap: "outerHTML" }).catch(() => {});
+  const after = cardOf(id);
+  if (after && after.dataset.state !== before) announce(`${after.dataset.name}: ${after.dataset.state}`);
+  // The answer to a button may have replaced the card meanwhile, and this one with it.
+  if (after && Number.isFinite(version)) refreshCard(id, version);
+  if (shelf() && !shelf().querySelector(".cards li > [data-card]")) refreshShelf();
 }
 
 function refreshShelf(id) {
