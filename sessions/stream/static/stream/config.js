@@ -5,6 +5,7 @@ const data = document.body.dataset;
 export const config = Object.freeze({
   name: data.session,
   kind: data.kind,
+  path: data.path,
   role: data.role,
   viewOnly: data.role === "view",
   owner: data.role === "owner",

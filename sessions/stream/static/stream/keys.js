@@ -40,11 +40,12 @@ export class Keys {
     );
     byId("key-bar").append(...[...PLAIN, ...STICKY, ...ARROWS].map((key) => this.#button(key)));
     // A key typed on a real keyboard ends a sticky one, once the program has seen both.
+    // noVNC stops the event on its way, so it is caught before and answered after.
     byId("screen").addEventListener("keyup", (event) => {
-      if (!MODIFIERS.test(event.code)) this.release();
-    });
+      if (this.#down.size && !MODIFIERS.test(event.code)) setTimeout(() => this.release());
+    }, { capture: true });
     picture.addEventListener("disconnected", () => this.#forget()); // the server lets go of them
-    window.addEventListener("blur", () => this.release());
+    window.addEventListener("blur", (event) => event.isTrusted && this.release());
   }
 
   /** Type one key together with what is held. */

@@ -39,6 +39,9 @@ export class Picture extends EventTarget {
     );
     // A screen of another density, or a phone that was turned.
     window.addEventListener("resize", () => this.#setDensity());
+    // A key that is let go after the focus has gone to the menu would stay down in the session.
+    // noVNC lets go of all keys when the window loses the focus, so that is what it is told.
+    byId("screen").addEventListener("focusout", () => window.dispatchEvent(new Event("blur")));
   }
 
   get connected() {

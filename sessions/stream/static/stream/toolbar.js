@@ -33,7 +33,9 @@ export class Toolbar {
       if (event.key === "Escape") this.close();
     });
     this.watch(window);
-    window.addEventListener("blur", () => { this.#chord = false; });
+    window.addEventListener("blur", (event) => {
+      if (event.isTrusted) this.#chord = false;
+    });
     this.#fullScreen();
     if (config.owner) this.#hibernation(onhibernate);
     store.subscribe((state) => this.#update(state));
@@ -52,10 +54,12 @@ export class Toolbar {
     }, { capture: true, passive: true });
     target.addEventListener("keydown", (event) => {
       const modifier = ["Control", "Alt", "Shift", "Meta"].includes(event.key);
-      this.#chord = modifier && event.ctrlKey && event.altKey && event.shiftKey;
+      const all = event.ctrlKey && event.altKey && event.shiftKey;
+      this.#chord = modifier && (all || this.#chord);
     }, { capture: true, passive: true });
-    target.addEventListener("keyup", () => {
-      if (!this.#chord) return;
+    target.addEventListener("keyup", (event) => {
+      // Only once all are up: a key that goes up elsewhere would stay down in the session.
+      if (!this.#chord || event.ctrlKey || event.altKey || event.shiftKey) return;
       this.#chord = false;
       this.toggle();
     }, { capture: true, passive: true });

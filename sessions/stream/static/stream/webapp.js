@@ -49,7 +49,7 @@ function load() {
   store.set({ link: { phase: "connecting", step: "Loading the application" } });
   frame = el("iframe", {
     className: "app", title: store.state.session.display_name,
-    allow: "clipboard-read; clipboard-write; fullscreen", src: "/",
+    allow: "clipboard-read; clipboard-write; fullscreen", src: config.path,
   });
   watch = new FrameWatch(frame, report, (inner) => toolbar.watch(inner));
   const mine = frame;
