@@ -13,6 +13,9 @@ from controller.runtimes.base import TemplateSpec
 
 GEOMETRY = "1280x800"
 """Until the first browser asks for its own size."""
+MAX_CUT_TEXT = 64 * 1024 * 1024
+"""Bytes. The stream holds the operator's ``STREAMSPACE_PASTE_LIMIT``; the server's own limit, 256
+KiB by default, would drop what that allows without a word. This is the largest it can be set to."""
 PLAIN = [[38, 44, 56], [24, 28, 36]]
 PLEASANT = [[47, 86, 133], [22, 33, 62]]
 """Background of whole desktops, top and bottom."""
@@ -49,6 +52,7 @@ def server(xvnc: str, template: TemplateSpec, socket: Path, authority: Path) -> 
         *("-nolisten", "tcp", "-auth", str(authority)),
         *("-AlwaysShared", "-geometry", GEOMETRY, "-depth", "24"),
         *("-AcceptCutText", str(int(to_session)), "-SendCutText", str(int(from_session))),
+        *("-MaxCutText", str(MAX_CUT_TEXT)),
         *("-desktop", "".join(c for c in template.display_name if c.isprintable()) or "Desktop"),
     ]
 
