@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, fields
 from typing import Any
+
+from streamspace.quantities import cpu, size
 
 from .models import Quota, User
 
@@ -47,14 +49,14 @@ class Excess:
         return asdict(self)
 
 
-RESOURCE_WORDS = {
-    "sessions": ("sessions", ""),
-    "running": ("running sessions", ""),
-    "cpu_millicores": ("CPU", " millicores"),
-    "memory_mib": ("memory", " MiB"),
-    "storage_mib": ("storage", " MiB"),
+RESOURCE_WORDS: dict[str, tuple[str, Callable[[int], str]]] = {
+    "sessions": ("sessions", str),
+    "running": ("running sessions", str),
+    "cpu_millicores": ("processors", cpu),
+    "memory_mib": ("memory", size),
+    "storage_mib": ("storage", size),
 }
-"""Resource → (word for a sentence, unit with its space)."""
+"""Resource → (word for a sentence, how an amount of it reads)."""
 
 
 def combine(user: Limits | None, groups: Iterable[Limits], default: Limits | None) -> Limits:

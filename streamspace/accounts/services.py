@@ -16,6 +16,8 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
+from knox.models import get_digest_token
+from knox.settings import CONSTANTS
 
 from streamspace.config import format_duration
 from streamspace.errors import Conflict, NotFound, Refused, UserError
@@ -73,9 +75,16 @@ def create_token(
                 f"You have {MAX_TOKENS} tokens already; delete one that is no longer used.",
                 code="too_many_tokens",
             )
-        token, secret = ApiToken.objects.create(  # type: ignore[no-untyped-call]
-            user=user, name=name, expiry=lifetime or longest
+        digest, secret = get_digest_token()  # type: ignore[no-untyped-call]
+        # Not by knox's manager, which would count the lifetime from a moment after ours.
+        token = ApiToken(
+            digest=digest,
+            token_key=secret[: CONSTANTS.TOKEN_KEY_LENGTH],
+            user=user,
+            name=name,
+            expiry=now + (lifetime or longest),
         )
+        token.save(force_insert=True)
     return token, secret
 
 

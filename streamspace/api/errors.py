@@ -33,7 +33,7 @@ _NO_SUCH_ADDRESS = "There is nothing at this address; the API is described at /a
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's hook. Faults (anything not known here) stay faults: 500 and a logged traceback."""
     if isinstance(error, UserError):
-        return Response(error.as_dict(), status=error.status)
+        return Response(_per_field(error.as_dict()), status=error.status)
     if isinstance(error, (OperationalError, InterfaceError)):
         # A failover of the database takes seconds; clients should come back, not give up.
         log.error("database_unavailable", error=str(error), exc_info=error)
@@ -60,6 +60,13 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     return response
 
 
+def _per_field(body: dict[str, Any]) -> dict[str, Any]:
+    """Services name the one field that is wrong; programs read messages by field, as from DRF."""
+    if body["details"].keys() == {"field"}:
+        body["details"] = {body["details"]["field"]: [body["message"]]}
+    return body
+
+
 def _slow_down_strangers(error: Exception, context: dict[str, Any]) -> Exception:
     """DRF authenticates before it throttles, so what fails to authenticate is counted here."""
     if not isinstance(error, (exceptions.NotAuthenticated, exceptions.AuthenticationFailed)):
@@ -83,7 +90,7 @@ def _first_sentence(details: Any) -> str:
             return "The request is not valid."
         if isinstance(first, dict):
             field, first = next(iter(first.items()))
-            if field not in ("non_field_errors", "request"):
+            if field != "request":
                 path.append(str(field))
         else:
             first = first[0]

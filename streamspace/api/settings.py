@@ -27,6 +27,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_METADATA_CLASS": None,
     "EXCEPTION_HANDLER": "streamspace.api.errors.exception_handler",
     "PAGE_SIZE": 50,
+    "NON_FIELD_ERRORS_KEY": "request",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 

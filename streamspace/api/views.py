@@ -24,7 +24,7 @@ class ApiViewSet(viewsets.GenericViewSet[M]):
     not_found_code = "not_found"
     not_found_message = "There is no such thing, or not for you."
 
-    def filter_queryset(self, queryset: QuerySet[M]) -> QuerySet[M]:
+    def filter_queryset(self, queryset: QuerySet[M, Any]) -> QuerySet[M, Any]:
         # Filters are for lists: a session that is over is still there under its own name.
         return queryset if self.detail else super().filter_queryset(queryset)
 

@@ -24,7 +24,7 @@ ROOT = "/api/v1"
 def make_template(name: str = "firefox", *, launchable: bool = True, **spec: Any) -> Template:
     whole = {"displayName": name.title(), "appType": "desktop", "category": "Browsers", **spec}
     templates.put(name, whole, source=Source.FILE)
-    availability = {"launchable": launchable}
+    availability: dict[str, Any] = {"launchable": launchable}
     if not launchable:
         availability |= {"reason": "ProgramNotInstalled", "message": "Not here.", "remedy": "Buy."}
     Template.objects.filter(name=name).update(availability=availability)
