@@ -53,8 +53,8 @@ def _way_out(excess: Excess, candidates: list[dict[str, str]]) -> str:
 
 
 def _sentence(excess: Excess) -> str:
-    word, unit = RESOURCE_WORDS[excess.resource]
+    word, amount = RESOURCE_WORDS[excess.resource]
     return (
-        f"Your quota for {word} is {excess.limit}{unit}: {excess.used}{unit} in use, "
-        f"{excess.requested}{unit} more asked for."
+        f"Your quota for {word} is {amount(excess.limit)}: {amount(excess.used)} in use, "
+        f"{amount(excess.requested)} more asked for."
     )

@@ -87,7 +87,8 @@ ASGI_APPLICATION = "streamspace.asgi.application"
 TEMPLATES: list[dict[str, Any]] = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [],
+        # Before the apps' own: allauth's pages are overridden there.
+        "DIRS": [_config.BASE_DIR / "frontend" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [

@@ -160,7 +160,7 @@ def test_the_form_says_whether_it_fits(
     fits = alices.get("/launch/firefox/fits?size=large", headers=HTMX).content.decode()
     assert "Fits your quota" in fits
     exceeds = alices.get("/launch/firefox/fits?size=xlarge", headers=HTMX).content.decode()
-    assert "Your quota for CPU" in exceeds
+    assert "Your quota for processors" in exceeds
 
 
 def test_a_first_home_counts_against_the_storage(
