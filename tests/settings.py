@@ -49,7 +49,3 @@ if TEST_DB == "postgres":
 from streamspace.settings import *  # noqa: E402, F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-# knox's migrations make its own token table although ApiToken replaces it. Nothing writes there,
-# but its foreign key keeps PostgreSQL from emptying the users' table between tests.
-MIGRATION_MODULES = {"knox": None}
