@@ -294,16 +294,23 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
     return _complete(config)
 
 
+_PREFIX = "STREAMSPACE_"
+
+
 def _refuse_unknown(environ: Mapping[str, str], known: Mapping[str, FieldInfo]) -> None:
     allowed = set(known) | {f"{n}_FILE" for n, f in known.items() if _is_secret(f)}
     for name in sorted(environ):
-        if not name.startswith("STREAMSPACE_") or name in allowed:
+        if not name.startswith(_PREFIX) or name in allowed:
             continue
         if name.startswith("STREAMSPACE_TEST_"):  # read by the test suite only
             continue
-        close = difflib.get_close_matches(name, allowed, n=1)
-        hint = f"; did you mean {close[0]}?" if close else ""
-        raise ConfigError(f"{name} is not a setting{hint} See docs/reference/configuration.md")
+        # Without the prefix, which would make everything look alike.
+        words = {n.removeprefix(_PREFIX): n for n in allowed}
+        close = difflib.get_close_matches(name.removeprefix(_PREFIX), words, n=1)
+        hint = f"did you mean {words[close[0]]}? " if close else ""
+        raise ConfigError(
+            f"{name} is not a setting; {hint}docs/reference/configuration.md lists them"
+        )
 
 
 def _complete(config: Config) -> Config:

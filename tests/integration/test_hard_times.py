@@ -13,7 +13,7 @@ import pytest
 
 from tests.e2e.client import Client, add_template, add_user
 from tests.infra.portal import Portal
-from tests.infra.programs import processes_naming, wait_until
+from tests.infra.programs import end_all_naming, processes_naming, wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -259,6 +259,7 @@ def test_a_full_disk_is_told_and_nothing_is_lost(start_portal, tmp_path: Path) -
         )
         portal.close()
     finally:
+        end_all_naming(str(disk))
         deadline = time.monotonic() + 10
         while subprocess.run(["umount", str(disk)], check=False, capture_output=True).returncode:
             if time.monotonic() > deadline:
