@@ -134,7 +134,7 @@ else:
             "TEST": {"NAME": STREAMSPACE.data_dir / "test.sqlite3"},
         }
     }
-# Tokens are ours (accounts.ApiToken). The table that knox's migrations make beside it is never used,
+# Tokens are ours (accounts.ApiToken). The table that knox's migrations make beside it is unused,
 # and its foreign key keeps TransactionTestCase from emptying the users on PostgreSQL.
 MIGRATION_MODULES = {"knox": None}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -89,7 +89,7 @@ def test_a_press_that_was_refused_can_be_repeated(
 def test_an_address_fills_in_the_form(alices: Client, make_template: MakeTemplate) -> None:
     make_template("firefox")
     page = alices.get("/launch/firefox?name=Tides&cpu=2&memory=4Gi&home=no&idle=45m").content
-    text = page.decode()
+    text = " ".join(page.decode().split())
     assert 'value="Tides"' in text
     assert 'name="cpu" value="2"' in text
     assert 'name="memory" value="4Gi"' in text
