@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -63,6 +65,21 @@ class Desk:
             return out.exists()
 
         wait_until(ready, timeout=20, what="the terminal to take keys", every=0.2)
+
+    @contextlib.contextmanager
+    def catching(self, file: str, text: str) -> Iterator[None]:
+        """What is pasted meanwhile goes into a file, and must be ``text``."""
+        self.type(f"cat > {file}")
+        yield
+
+        def caught() -> bool:
+            # Programs fetch what they paste from the display when it suits them, keys overtake it.
+            self.page.keyboard.press("Enter")
+            path = self.home / file
+            return path.exists() and path.read_text().strip() == text
+
+        wait_until(caught, timeout=10, what=f"{text!r} to be pasted", every=0.2)
+        self.page.keyboard.press("Control+D")
 
     def menu(self) -> None:
         self.page.get_by_role("button", name="Session menu").click()

@@ -23,16 +23,8 @@ def test_the_desktop_has_the_window_s_size_and_follows_it(desk: Desk) -> None:
 
 def test_text_travels_both_ways_by_the_usual_keys(desk: Desk) -> None:
     desk.page.evaluate("navigator.clipboard.writeText('grüße from outside')")
-    desk.type("cat > pasted")
-    desk.page.keyboard.press("Shift+Insert")
-    desk.page.keyboard.press("Enter")
-    pasted = desk.home / "pasted"
-    wait_until(
-        lambda: pasted.exists() and pasted.read_text() == "grüße from outside\n",
-        timeout=10,
-        what="the pasted text",
-    )
-    desk.page.keyboard.press("Control+D")
+    with desk.catching("pasted", "grüße from outside"):
+        desk.page.keyboard.press("Shift+Insert")
 
     desk.type("clear; echo kumquat")
     desk.page.wait_for_timeout(400)
@@ -56,15 +48,8 @@ def test_the_menu_sends_text_and_refuses_what_is_too_long(desk: Desk) -> None:
     desk.page.get_by_role("button", name="Send to session").click()
     expect(desk.page.get_by_text("Paste it in the session")).to_be_visible()
     desk.page.keyboard.press("Escape")
-    desk.type("cat > menu.txt")
-    desk.page.mouse.click(400, 300, button="middle")
-    desk.page.keyboard.press("Enter")
-    written = desk.home / "menu.txt"
-    wait_until(
-        lambda: written.exists() and written.read_text() == "by the menu\n",
-        timeout=10,
-        what="the text of the menu",
-    )
+    with desk.catching("menu.txt", "by the menu"):
+        desk.page.mouse.click(400, 300, button="middle")
 
 
 def test_the_menu_opens_by_keyboard_and_gives_the_keys_back(

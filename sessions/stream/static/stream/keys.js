@@ -39,13 +39,24 @@ export class Keys {
       }, "Ctrl+Alt+Del"),
     );
     byId("key-bar").append(...[...PLAIN, ...STICKY, ...ARROWS].map((key) => this.#button(key)));
-    // A key typed on a real keyboard ends a sticky one, once the program has seen both.
-    // noVNC stops the event on its way, so it is caught before and answered after.
-    byId("screen").addEventListener("keyup", (event) => {
-      if (this.#down.size && !MODIFIERS.test(event.code)) setTimeout(() => this.release());
-    }, { capture: true });
+    this.#watch(byId("screen"));
     picture.addEventListener("disconnected", () => this.#forget()); // the server lets go of them
     window.addEventListener("blur", (event) => event.isTrusted && this.release());
+  }
+
+  /** A key typed on a real keyboard ends a sticky one, once the program has seen both. noVNC stops
+      these events on their way, so they are caught before. Of a key that was pressed elsewhere (the
+      Esc that closed the menu) only the end arrives here; it does not count. */
+  #watch(screen) {
+    let pressed = "";
+    screen.addEventListener("keydown", (event) => {
+      if (!MODIFIERS.test(event.code)) pressed = event.code;
+    }, { capture: true });
+    screen.addEventListener("keyup", (event) => {
+      if (!this.#down.size || event.code !== pressed) return;
+      pressed = "";
+      setTimeout(() => this.release());
+    }, { capture: true });
   }
 
   /** Type one key together with what is held. */
