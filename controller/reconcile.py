@@ -57,20 +57,23 @@ def reconcile(session_id: UUID) -> Result:
 
 
 def _reconcile(session_id: UUID) -> Result:
+    live = Session.objects.exclude(phase=Phase.TERMINATED)
+    if not live.filter(pk=session_id).exists():
+        return Result.GONE  # a late message; a lock would have to be made for it
     with session_lock(session_id) as held:
         if not held:
             # Whoever holds it looks at the generation again when done.
             return Result.BUSY
-        session = (
-            Session.objects.select_related("owner", "revision", "home").filter(pk=session_id)
-        ).first()
-        if session is None or session.phase == Phase.TERMINATED:
-            # A late message; taking the lock made it anew.
+        session = live.select_related("owner", "revision", "home").filter(pk=session_id).first()
+        if session is None:
             forget(session_id)
             return Result.GONE
         before = session.phase
         result, verdict = _act(session)
         changed = _save(session, verdict)
+        if result is Result.UNCHANGED:
+            # Last: until then the sweep knows that the record still tells of a fault.
+            _clear_faults(session)
     just_failed = session.phase == Phase.FAILED and before != Phase.FAILED
     if just_failed or _moved_on(session):
         # What has failed still has compute to be released; and whoever was asked for something
@@ -106,7 +109,6 @@ def _act(session: Session) -> tuple[Result, Verdict]:
         # record must say that something is wrong (jupyterhub exits after five: 2i2c#2445).
         log.exception("reconcile_fault", session=session.name)
         return Result.FAULT, _keep_trying(session, fault())
-    _clear_faults(session)
     return Result.UNCHANGED, derive(wish, observation, now=now, start_timeout=timeout)
 
 

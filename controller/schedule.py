@@ -34,13 +34,15 @@ def sweep() -> int:
         Q(desired_state=DesiredState.RUNNING, phase__in=(Phase.RUNNING, Phase.FAILED))
         | Q(desired_state=DesiredState.HIBERNATED, phase=Phase.HIBERNATED)
     ) & Q(observed_generation=F("generation"))
-    unsettled = Session.objects.exclude(phase=Phase.TERMINATED).exclude(settled)
+    # Those tried in vain are tried again, settled or not: they say so, and it must become untrue.
+    faulty = ReconcileLock.objects.filter(faults__gt=0)
+    unsettled = Session.objects.exclude(phase=Phase.TERMINATED).filter(
+        ~settled | Q(id__in=faulty.values("session_id"))
+    )
     due = set(unsettled.values_list("id", flat=True))
     if due:
-        waiting = ReconcileLock.objects.filter(
-            session_id__in=due, next_try_at__gt=timezone.now()
-        ).values_list("session_id", flat=True)
-        due -= set(waiting)
+        waiting = faulty.filter(session_id__in=due, next_try_at__gt=timezone.now())
+        due -= set(waiting.values_list("session_id", flat=True))
     for session_id in due:
         enqueue_reconcile(session_id)
     return len(due)
