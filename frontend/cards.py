@@ -125,7 +125,7 @@ def countdown_of(session: Session, now: datetime) -> Countdown | None:
     clock = session.stop_clock
     if clock is None:
         return None
-    warn_at = clock.at - settings.STREAMSPACE.idle_warning
+    warn_at = clock.at - clock.warning(settings.STREAMSPACE.idle_warning)
     left = max(clock.at - now, timedelta(0))
     return Countdown(
         at=clock.at,

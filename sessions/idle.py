@@ -18,11 +18,18 @@ class StopClock:
 
     at: datetime
     reason: StopReason
+    length: timedelta
+    """From a reset of the clock to ``at``."""
 
     @property
     def extendable(self) -> bool:
         """Input and extensions move the idle clock; nothing moves the longest duration."""
         return self.reason == StopReason.IDLE
+
+    def warning(self, usual: timedelta) -> timedelta:
+        """How long before ``at`` to warn: the usual time, but never more than half of the clock,
+        or a short one would warn from its start."""
+        return min(usual, self.length / 2)
 
 
 def stop_clock(
@@ -43,7 +50,9 @@ def stop_clock(
     """
     clocks = []
     if idle_timeout is not None:
-        clocks.append(StopClock(max(started, last_activity) + idle_timeout, StopReason.IDLE))
+        at = max(started, last_activity) + idle_timeout
+        clocks.append(StopClock(at, StopReason.IDLE, idle_timeout))
     if max_duration is not None:
-        clocks.append(StopClock(started + max_duration, StopReason.MAX_DURATION))
+        at = started + max_duration
+        clocks.append(StopClock(at, StopReason.MAX_DURATION, max_duration))
     return min(clocks, key=lambda clock: clock.at, default=None)

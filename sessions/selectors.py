@@ -76,8 +76,9 @@ def use_of(owner: User) -> Use:
 
 def stream_state(session: Session, role: str) -> dict[str, Any]:
     """What a viewer shows of its session, JSON-ready."""
-    deadline = session.idle_deadline
     clock = session.stop_clock
+    usual = settings.STREAMSPACE.idle_warning
+    warning = clock.warning(usual) if clock else usual
     return {
         "name": session.name,
         "display_name": session.display_name,
@@ -85,9 +86,9 @@ def stream_state(session: Session, role: str) -> dict[str, Any]:
         "desired_state": session.desired_state,
         "phase": session.phase,
         "step": session.step,
-        "idle_deadline": deadline.isoformat() if deadline else None,
+        "idle_deadline": clock.at.isoformat() if clock else None,
         "extendable": bool(clock and clock.extendable),
-        "idle_warning_seconds": int(settings.STREAMSPACE.idle_warning.total_seconds()),
+        "idle_warning_seconds": int(warning.total_seconds()),
         "stop_reason": session.stop_reason,
         "actions": sorted(session.allowed_actions) if role == Role.OWNER else [],
         "explanation": session.explanation,

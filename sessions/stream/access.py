@@ -59,6 +59,8 @@ class Admission:
     """Whether there is, and should be, something to connect to."""
     endpoint: Endpoint | None
     clipboard: Clipboard
+    app_path: str
+    """Where a web application's pages begin."""
     state: dict[str, Any]
     """What the viewer shows of the session (``selectors.stream_state``)."""
 
@@ -109,6 +111,7 @@ def check(entry: Entry) -> Admission | Close:
         running=running and endpoint is not None,
         endpoint=endpoint,
         clipboard=Clipboard(spec.get("clipboard") or "both"),
+        app_path=(spec.get("webapp") or {}).get("path") or "/",
         state=selectors.stream_state(session, role),
     )
 

@@ -125,6 +125,7 @@ def viewer_context(admission: Admission) -> dict[str, Any]:
         "enter_url": enter_url(admission.session),
         "clipboard": admission.clipboard.value,
         "paste_limit_bytes": paste_limit(),
+        "app_path": admission.app_path,
         "static_version": version(),
         "state": admission.state,
     }

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from controller import schedule
 from sessions import activity, services
 from sessions.choices import Phase, StopReason
-from sessions.idle import stop_clock
+from sessions.idle import StopClock, stop_clock
 from sessions.models import Session
 from tests.making import fresh, make_session
 
@@ -124,13 +124,13 @@ def test_the_longest_duration_starts_anew_with_a_wake() -> None:
     with time_machine.travel(NOON + 50 * MINUTE):
         services.wake(session.pk)
     Session.objects.update(phase=Phase.RUNNING, running_since=NOON + 51 * MINUTE)
-    assert fresh(session).stop_clock == activity_clock(NOON + 81 * MINUTE)
+    clock = StopClock(NOON + 81 * MINUTE, StopReason.IDLE, 30 * MINUTE)
+    assert fresh(session).stop_clock == clock
 
 
-def activity_clock(at: datetime) -> object:
-    from sessions.idle import StopClock
-
-    return StopClock(at, StopReason.IDLE)
+def test_a_short_clock_does_not_warn_from_its_start() -> None:
+    assert StopClock(NOON, StopReason.IDLE, 4 * MINUTE).warning(5 * MINUTE) == 2 * MINUTE
+    assert StopClock(NOON, StopReason.IDLE, 30 * MINUTE).warning(5 * MINUTE) == 5 * MINUTE
 
 
 @pytest.mark.django_db
