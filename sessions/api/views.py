@@ -15,6 +15,7 @@ from sessions import services
 from sessions.models import Session, SessionEvent, SessionShare
 from sessions.services import Choices
 from streamspace.accounts.models import User
+from streamspace.api.pagination import LatePages
 from streamspace.api.schema import documented
 from streamspace.api.views import ApiViewSet
 from streamspace.errors import NotFound, Refused
@@ -49,6 +50,7 @@ class SessionViewSet(ApiViewSet[Session]):
     queryset = Session.objects.none()  # tells the schema the model
     serializer_class = SessionSerializer
     filterset_class = SessionFilter
+    pagination_class = LatePages
     lookup_field = "name"
     not_found_code = "session_not_found"
     not_found_message = "There is no such session."
