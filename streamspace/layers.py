@@ -19,9 +19,15 @@ class EmbeddedChannelLayer(InMemoryChannelLayer):
     """
 
     def __init__(self, **kwargs: Any) -> None:
-        # A group forgets its members after this many seconds, a day by default: a tab that stays
-        # open longer would hear nothing any more. Members leave when their socket closes.
-        super().__init__(**{"group_expiry": 10 * 365 * 86400} | kwargs)
+        own = {
+            # Messages that may wait for one socket; by default what comes after a hundred is
+            # dropped, and a hundred sessions can change at once.
+            "capacity": 10_000,
+            # Seconds after which a group forgets a member, a day by default: a tab that stays
+            # open longer would hear nothing any more. Members leave when their socket closes.
+            "group_expiry": 10 * 365 * 86400,
+        }
+        super().__init__(**own | kwargs)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._sending: set[asyncio.Future[None]] = set()  # the event loop holds them weakly
 
