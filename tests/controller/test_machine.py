@@ -245,7 +245,7 @@ def test_any_order_of_events_ends_in_what_was_asked_for() -> None:
     run_state_machine_as_test(
         Life,
         settings=settings(
-            max_examples=6,
+            max_examples=20,
             stateful_step_count=25,
             deadline=None,
             suppress_health_check=list(HealthCheck),
