@@ -1,57 +1,105 @@
-"""The viewer's own files, served on each session's origin under ``/_streamspace/static/``."""
+"""The viewer's own files, served on each session's origin under ``/_streamspace/static/``.
+
+Each session is an origin of its own, so a browser that opens one for the first time has nothing
+in its cache: some seventy small files between a launch and its first picture. So they are kept in
+memory (about 1 MiB), and :func:`modules_of` names all that a page will import, for the browser to
+ask for them at once instead of one import after the other.
+
+Files are read once per process; a changed one is served after a restart.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import mimetypes
 import posixpath
+import re
+from dataclasses import dataclass
 from email.utils import formatdate
 from functools import cache
 from pathlib import Path
 
-from asgiref.sync import sync_to_async
 from django.contrib.staticfiles import finders
 
 from .wire import Receive, Scope, Send, header, respond, respond_error
 
-FOLDERS = ("stream/", "streamspace/", "vendor/")
+FOLDERS = ("stream/", "streamspace/", "vendor/novnc/")
 """The parts of the static files that viewers use. The admin's and others' are the portal's."""
 
 PREFIX = "/_streamspace/static/"
 _YEAR = 365 * 24 * 3600
-_CHUNK = 256 * 1024
 _TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".woff2": "font/woff2"}
+_IMPORT = re.compile(
+    r"""^\s*(?:import|export)\b(?:[^"';]*?\bfrom)?\s*["'](\.[^"']+)["']""", re.MULTILINE
+)
 
 
-def _find(path: str) -> Path | None:
-    """The file of that path below the static folders."""
-    if not path.startswith(FOLDERS) or posixpath.normpath(path) != path or "\0" in path:
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """One file, ready to be sent."""
+
+    body: bytes
+    kind: str
+    etag: str
+    modified: str
+
+
+@cache
+def _index() -> dict[str, Path]:
+    """URL path below :data:`PREFIX` → file, the first finder's where several have it."""
+    found: dict[str, Path] = {}
+    for finder in finders.get_finders():
+        for path, storage in finder.list(["*.map"]):
+            if path.startswith(FOLDERS):
+                found.setdefault(path, Path(storage.path(path)))
+    return found
+
+
+@cache
+def _asset(path: str) -> Asset | None:
+    file = _index().get(path)
+    if file is None:
         return None
-    found = finders.find(path)
-    return Path(found) if isinstance(found, str) and Path(found).is_file() else None
-
-
-def _stat(path: str) -> tuple[Path, int, float] | None:
-    found = _find(path)
-    if found is None:
-        return None
-    status = found.stat()
-    return found, status.st_size, status.st_mtime
+    body = file.read_bytes()
+    kind = _TYPES.get(file.suffix) or mimetypes.guess_type(file.name)[0]
+    return Asset(
+        body=body,
+        kind=kind or "application/octet-stream",
+        etag=f'"{hashlib.sha256(body).hexdigest()[:16]}"',
+        modified=formatdate(file.stat().st_mtime, usegmt=True),
+    )
 
 
 @cache
 def version() -> str:
-    """Changes with the viewer's files; put it into their URLs as ``?v=``. Once per process."""
+    """Changes with the viewer's files. As the first part of a path it makes the answer last for
+    ever, and the modules that such a module imports with it."""
     digest = hashlib.sha256()
-    seen: set[str] = set()
-    for finder in finders.get_finders():
-        for path, storage in finder.list(["*.map"]):
-            if path.startswith(FOLDERS) and path not in seen:
-                seen.add(path)
-                digest.update(
-                    f"{path}:{storage.size(path)}:{storage.get_modified_time(path)}\n".encode()
-                )
+    for path, file in sorted(_index().items()):
+        status = file.stat()
+        digest.update(f"{path}:{status.st_size}:{status.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:12]
+
+
+def base() -> str:
+    """What a page puts before the path of a file that may be kept for ever."""
+    return f"{PREFIX}{version()}/"
+
+
+@cache
+def modules_of(entry: str) -> tuple[str, ...]:
+    """Every module that ``entry`` imports, itself first, nearest first; by ``import`` statements,
+    not by ``import()``."""
+    found = [entry]
+    for module in found:
+        file = _index().get(module)
+        if file is None:
+            continue
+        for target in _IMPORT.findall(file.read_text(encoding="utf-8")):
+            path = posixpath.normpath(posixpath.join(posixpath.dirname(module), target))
+            if path not in found:
+                found.append(path)
+    return tuple(found)
 
 
 async def serve(scope: Scope, receive: Receive, send: Send) -> None:
@@ -59,53 +107,33 @@ async def serve(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["method"] not in ("GET", "HEAD"):
         await respond_error(send, 405, "method_not_allowed", "Only GET is possible here.")
         return
-    found = await sync_to_async(_stat, thread_sensitive=False)(scope["path"].removeprefix(PREFIX))
-    if found is None:
+    path = scope["path"].removeprefix(PREFIX)
+    first, _, rest = path.partition("/")
+    lasting = first == version()
+    asset = _asset(rest if lasting else path)
+    if asset is None:
         await respond_error(send, 404, "not_found", "There is no such file.")
         return
-    path, size, modified = found
-    etag = f'"{int(modified * 1000):x}-{size:x}"'
-    versioned = scope["query_string"] == f"v={version()}".encode()
-    lasting = f"public, max-age={_YEAR}, immutable" if versioned else "public, no-cache"
     extra = [
-        ("etag", etag),
-        ("last-modified", formatdate(modified, usegmt=True)),
-        ("cache-control", lasting),
+        ("etag", asset.etag),
+        ("last-modified", asset.modified),
+        (
+            "cache-control",
+            f"public, max-age={_YEAR}, immutable" if lasting else "public, no-cache",
+        ),
         ("cross-origin-resource-policy", "same-origin"),
     ]
-    if etag in header(scope, "if-none-match"):
+    if asset.etag in header(scope, "if-none-match"):
         await respond(send, 304, extra=extra)
         return
-    kind = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0]
-    await _send_file(scope, send, path, size, kind or "application/octet-stream", extra)
-
-
-async def _send_file(
-    scope: Scope, send: Send, path: Path, size: int, kind: str, extra: list[tuple[str, str]]
-) -> None:
-    charset = "; charset=utf-8" if kind.startswith("text/") else ""
+    charset = "; charset=utf-8" if asset.kind.startswith("text/") else ""
     fields = [
-        ("content-type", kind + charset),
-        ("content-length", str(size)),
+        ("content-type", asset.kind + charset),
+        ("content-length", str(len(asset.body))),
         ("x-content-type-options", "nosniff"),
         *extra,
     ]
-    await send(
-        {
-            "type": "http.response.start",
-            "status": 200,
-            "headers": [(k.encode(), v.encode("latin-1")) for k, v in fields],
-        }
-    )
-    if scope["method"] == "GET":
-        read = sync_to_async(_read, thread_sensitive=False)
-        for offset in range(0, size, _CHUNK):
-            data = await read(path, offset)
-            await send({"type": "http.response.body", "body": data, "more_body": True})
-    await send({"type": "http.response.body", "body": b""})
-
-
-def _read(path: Path, offset: int) -> bytes:
-    with path.open("rb") as file:
-        file.seek(offset)
-        return file.read(_CHUNK)
+    headers = [(k.encode(), v.encode("latin-1")) for k, v in fields]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    body = asset.body if scope["method"] == "GET" else b""
+    await send({"type": "http.response.body", "body": body})

@@ -9,9 +9,8 @@ from typing import Any
 
 from django.template.loader import render_to_string
 
-from . import origins
+from . import assets, origins
 from .access import Admission
-from .assets import version
 from .bridge import paste_limit
 from .wire import Send, respond
 
@@ -31,7 +30,7 @@ async def _page(
         "message": text,
         "action_label": label,
         "action_url": url,
-        "static_version": version(),
+        "static": assets.base(),
     }
     ancestors = "'self'" if framed else "'none'"
     policy = f"{_POLICY}; form-action 'none'; frame-ancestors {ancestors}"
@@ -113,6 +112,9 @@ def viewer_policy(session: str) -> str:
     )
 
 
+_SCRIPTS = {"rfb": "stream/desktop.js", "http": "stream/webapp.js"}
+
+
 def viewer_context(admission: Admission) -> dict[str, Any]:
     """What the viewer's templates know."""
     return {
@@ -126,7 +128,8 @@ def viewer_context(admission: Admission) -> dict[str, Any]:
         "clipboard": admission.clipboard.value,
         "paste_limit_bytes": paste_limit(),
         "app_path": admission.app_path,
-        "static_version": version(),
+        "static": assets.base(),
+        "modules": assets.modules_of(_SCRIPTS[admission.kind]),
         "state": admission.state,
     }
 
