@@ -27,7 +27,7 @@ from pydantic.fields import FieldInfo
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 _DURATION_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_DURATION = re.compile(r"(?:\d+[smhd])+")
+_DURATION = re.compile(r"(?:[0-9]+[smhd])+")
 
 
 class ConfigError(Exception):

@@ -32,6 +32,7 @@ MAX_BYTES = 1024 * 1024
 """Size of one manifest file; real ones have a few KiB."""
 
 _SEPARATOR = re.compile(r"---(\s|$)")
+_END = re.compile(r"\.\.\.(\s|$)")
 _CONTENT = re.compile(r"(?!---)[^#%\s]|\s+[^#\s]|---\s+[^#\s]")
 """A line that belongs to a document, rather than a comment or a directive before one."""
 _UNSTORABLE = re.compile(r"[\0\ud800-\udfff]")
@@ -136,8 +137,8 @@ def validate_spec(name: str, spec: Any) -> list[Problem]:
 
 def _split(text: str) -> Iterator[tuple[int, str]]:
     """The documents' texts, each with the number of lines before it. What is not valid YAML in one
-    of them then does not end the reading of the next: ``---`` at the beginning of a line stands
-    between documents wherever it is written."""
+    of them then does not end the reading of the next: ``---`` or ``...`` at the beginning of a line
+    stands between documents wherever it is written."""
     part: list[str] = []
     before = 0
     for number, line in enumerate(text.splitlines(keepends=True)):
@@ -145,6 +146,9 @@ def _split(text: str) -> Iterator[tuple[int, str]]:
             yield before, "".join(part)
             part, before = [], number
         part.append(line)
+        if _END.match(line):
+            yield before, "".join(part)
+            part, before = [], number + 1
     yield before, "".join(part)
 
 
