@@ -34,16 +34,17 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.db import Error as DatabaseError
 from django.db.models import QuerySet
 from django.utils.crypto import constant_time_compare
-from knox.auth import TokenAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 
 from streamspace.accounts.models import User
+from streamspace.api.authentication import BearerAuthentication
 
+from .api.reads import sessions_for
 from .api.serializers import SessionSerializer
 from .choices import Phase
 from .models import Session
 from .publish import STAFF_GROUP, user_group
-from .selectors import live, visible_to
+from .selectors import live
 
 COALESCE = 0.05
 """Seconds to wait for more changes before sending."""
@@ -217,13 +218,14 @@ class SessionsConsumer(AsyncJsonWebsocketConsumer):
         return user
 
     def _visible(self) -> QuerySet[Session]:
-        return visible_to(self.user or AnonymousUser(), everyone=self.everyone)
+        assert self.user is not None
+        return sessions_for(self.user, everyone=self.everyone)
 
     def _newest(self) -> list[dict[str, Any]]:
-        return _shown(live(self._visible())[:MAX_SNAPSHOT])
+        return self._shown(live(self._visible())[:MAX_SNAPSHOT])
 
     def _those(self, ids: set[str]) -> list[dict[str, Any]]:
-        return _shown(self._visible().filter(pk__in=ids))
+        return self._shown(self._visible().filter(pk__in=ids))
 
     def _missed(self) -> tuple[list[dict[str, Any]], list[str]]:
         """What a client that holds the versions in ``sent`` lacks, and what is gone. A version of
@@ -234,7 +236,12 @@ class SessionsConsumer(AsyncJsonWebsocketConsumer):
         newest = {str(pk) for pk in sessions.values_list("pk", flat=True)[:MAX_SNAPSHOT]}
         stale = {pk for pk, version in versions.items() if version != self.sent[pk]}
         missed = sessions.filter(pk__in=newest - versions.keys() | stale)
-        return _shown(missed), sorted(self.sent.keys() - versions.keys())
+        return self._shown(missed), sorted(self.sent.keys() - versions.keys())
+
+    def _shown(self, sessions: QuerySet[Session]) -> list[dict[str, Any]]:
+        """As the API shows them to this user."""
+        context = {"viewer": self.user}
+        return [dict(SessionSerializer(session, context=context).data) for session in sessions]
 
     def _user(self) -> User | None:
         """The user by sign-in cookie or ``Authorization: Bearer``, read from the database anew."""
@@ -242,13 +249,10 @@ class SessionsConsumer(AsyncJsonWebsocketConsumer):
         scheme, _, secret = headers.get(b"authorization", b"").partition(b" ")
         if scheme.lower() == b"bearer":
             try:
-                authentication = TokenAuthentication()
-                user, _token = authentication.authenticate_credentials(  # type: ignore[no-untyped-call]
-                    secret.strip()
-                )
-            except (AuthenticationFailed, UnicodeDecodeError):
+                user, _token = BearerAuthentication().authenticate_credentials(secret.strip())
+            except AuthenticationFailed:
                 return None
-            return user if isinstance(user, User) else None
+            return user
         session = self.scope.get("session")
         known = self.scope.get("user")
         if session is None or known is None or isinstance(known, AnonymousUser):
@@ -260,10 +264,6 @@ class SessionsConsumer(AsyncJsonWebsocketConsumer):
         ):
             return None
         return fresh
-
-
-def _shown(sessions: QuerySet[Session]) -> list[dict[str, Any]]:
-    return [dict(SessionSerializer(session).data) for session in sessions]
 
 
 def _is_id(text: str) -> bool:

@@ -393,7 +393,7 @@ async def test_a_database_that_goes_away_asks_the_client_to_come_again(
     def away(*_: object, **__: object) -> None:
         raise DatabaseError("away")
 
-    monkeypatch.setattr(consumers, "visible_to", away)
+    monkeypatch.setattr(consumers, "sessions_for", away)
     await do(services.rename, session.pk, "other")
     assert await socket.closed() == 1013
 
