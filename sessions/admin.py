@@ -178,9 +178,12 @@ class SessionAdmin(_ReadOnly, admin.ModelAdmin[Session]):
                 service(session.pk, actor=request.user)
                 count += 1
             except UserError as error:
-                self.message_user(request, f"{session.name}: {error.message}", messages.ERROR)
+                # Begins with a word: the admin turns the first letter into a capital.
+                text = f"Session {session.name}: {error.message}"
+                self.message_user(request, text, messages.ERROR)
         if count:
-            self.message_user(request, f"{count} sessions {done}.", messages.SUCCESS)
+            word = "session" if count == 1 else "sessions"
+            self.message_user(request, f"{count} {word} {done}.", messages.SUCCESS)
 
 
 @admin.register(Home)
