@@ -8,7 +8,7 @@ from threading import Event
 from uuid import UUID
 
 import pytest
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, connection
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -86,7 +86,7 @@ def test_a_job_runs_when_it_is_due_and_not_before() -> None:
 def test_what_a_job_raises_stays_with_the_job(
     problem: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop.connection, "close", lambda: None)
+    monkeypatch.setattr(connection, "close", lambda: None)
 
     def fail() -> None:
         raise problem

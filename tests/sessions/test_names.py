@@ -61,7 +61,7 @@ def test_a_long_user_name_leaves_room_for_the_template() -> None:
 def suffixes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The random parts of the next names."""
     queue: list[str] = []
-    monkeypatch.setattr(names.secrets, "token_hex", lambda _: queue.pop(0))
+    monkeypatch.setattr(secrets, "token_hex", lambda _: queue.pop(0))
     return queue
 
 
@@ -125,22 +125,13 @@ def test_a_home_name_that_is_taken_at_the_same_moment_is_no_fault(
     make_template()
     services.launch(make_user("jo.doe"), "terminal")
     original = names.home_name
+    looks: list[str] = []
 
-    def looked_too_early(user: str, taken: Any) -> str:
-        return original(user, set() if len(calls) < 2 else taken)
+    def home_name(user: str, taken: Any) -> str:
+        looks.append(user)
+        return original(user, set() if len(looks) <= 2 else taken)
 
-    calls: list[Any] = []
-
-    def counting(user: str, taken: Any) -> str:
-        name = looked_too_early(user, taken)
-        calls.append(name)
-        return name
-
-    monkeypatch.setattr(names, "home_name", counting)
+    monkeypatch.setattr(names, "home_name", home_name)
     home = services.launch(make_user("jo-doe"), "terminal").home
     assert home is not None
     assert home.name.startswith("home-jo-doe-")
-
-
-def test_suffixes_come_from_a_cryptographic_source() -> None:
-    assert names.secrets is secrets

@@ -14,6 +14,7 @@ from sessions import services
 from sessions.choices import EventKind, Phase, StopReason
 from sessions.models import Session, SessionEvent, SessionShare
 from streamspace.accounts.models import Quota, User
+from streamspace.accounts.quotas import Use
 from streamspace.errors import Conflict, NotFound, QuotaExceeded, Refused, UserError
 from templates_app import services as templates
 from templates_app.choices import Source
@@ -226,7 +227,7 @@ def test_without_quota_for_a_home_one_can_work_without_it() -> None:
 def test_quota_room_says_what_would_not_fit() -> None:
     owner = make_user()
     quota(owner, max_running=0)
-    sentences = services.quota_room(owner, services.Use(running=1))
+    sentences = services.quota_room(owner, Use(running=1))
     assert sentences == ["Your quota for running sessions is 0: 0 in use, 1 more asked for."]
 
 

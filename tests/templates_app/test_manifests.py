@@ -164,7 +164,8 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
     max_leaves=10,
 )
-FIELDS = sorted(manifests.validator().schema["properties"]["spec"]["properties"])
+SCHEMA: Any = manifests.validator().schema
+FIELDS = sorted(SCHEMA["properties"]["spec"]["properties"])
 
 
 @given(st.dictionaries(st.sampled_from(FIELDS), JSON))
