@@ -28,6 +28,23 @@ def test_quota_shows_use_against_limits(
     assert "no limit" in page
 
 
+@pytest.mark.parametrize(
+    ("address", "button"),
+    [
+        ("/accounts/password/change/", r"<button[^<>]*type=\"submit\"[^<>]*>\s*Change Password"),
+        ("/accounts/2fa/", r"<a[^<>]*href=\"[^\"]*/totp/activate/\"[^<>]*>\s*Activate"),
+        ("/accounts/reauthenticate/", r"<button[^<>]*type=\"submit\"[^<>]*>\s*Confirm"),
+        ("/accounts/email/", r"<button[^<>]*name=\"action_add\"[^<>]*>\s*Add Email"),
+    ],
+)
+def test_the_pages_of_an_account_can_be_used(address: str, button: str, alice: User) -> None:
+    """They come from allauth, and its buttons from our elements; a formatter once tore them."""
+    browser = Client()
+    browser.login(username="alice", password="a long passphrase")
+    page = browser.get(address, follow=True).content.decode()
+    assert re.search(button, page), page
+
+
 def test_a_new_token_is_shown_once(alice: User, alices: Client) -> None:
     page = alices.post("/tokens", {"name": "CI", "lifetime": "7d"}).content.decode()
     token = ApiToken.objects.get(user=alice)
