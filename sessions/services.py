@@ -5,8 +5,8 @@ with a new ``generation``, records an event, and asks for a reconcile once the t
 committed. All of them are idempotent: asking for what is already asked for changes nothing.
 
 Errors are :class:`streamspace.errors.UserError`; ``actor`` is whoever asked, None for
-StreamSpace itself. Whether the actor may ask is checked here too: the owner and staff may do
-everything, others nothing but what a share gives them.
+StreamSpace itself. Whether the actor may ask is checked here too: the owner may do
+everything, staff everything but share, others nothing but what a share gives them.
 """
 
 from __future__ import annotations
@@ -229,12 +229,16 @@ def share(
 ) -> SessionShare:
     """Let another user watch (``view``) or use (``control``) the session. Replaces their role.
 
-    Raises NotFound (``user_not_found``) and UserError for the owner's own name.
+    Only the owner lets others look: staff who could would let themselves in.
+
+    Raises NotFound (``user_not_found``), Refused, and UserError for the owner's own name.
     """
     if role not in (Role.VIEW, Role.CONTROL):
         raise UserError("A share's role is `view` or `control`.")
     with transaction.atomic():
         session = _locked(session_id, actor)
+        if actor is not None and actor.pk != session.owner_id:
+            raise Refused("Only the owner of this session can share it.")
         _refuse_if_over(session)
         guest = User.objects.filter(username=username, is_active=True).first()
         if guest is None:

@@ -163,11 +163,19 @@ def test_owners_are_served(as_owner: APIClient, world: World, route: tuple[str, 
     assert call(as_owner, world, route).status_code == RULES[route].status
 
 
-@pytest.mark.parametrize("route", [r for r in those("owner") if r[0] != "token"])
+@pytest.mark.parametrize(
+    "route", [r for r in those("owner") if r[0] != "token" and r != ("session-shares", "post")]
+)
 def test_staff_manage_everybodys_sessions(
     as_staff: APIClient, world: World, route: tuple[str, str]
 ) -> None:
     assert call(as_staff, world, route).status_code == RULES[route].status
+
+
+def test_not_even_superusers_share_what_is_not_theirs(
+    as_superuser: APIClient, world: World
+) -> None:
+    assert call(as_superuser, world, ("session-shares", "post")).status_code == 403
 
 
 def test_not_even_superusers_reach_other_peoples_tokens(
