@@ -8,6 +8,9 @@ kept one that the program closed meanwhile would fail a request that must not be
 status socket. Requests do not count: applications poll. But unknown is not idle: while no viewer of
 this user reports (the application was opened in a tab of its own), an unsafe request or a
 WebSocket message from the browser is taken for input, heartbeats or not.
+
+**Who may only watch** reads: safe methods pass, others are refused, and what their browser says on a
+WebSocket is dropped. Not promised: that an application changes nothing when it is only read.
 """
 
 from __future__ import annotations
@@ -30,7 +33,7 @@ from .access import ActivityRecorder, Admission, Watch
 from .backend import CONNECT_TIMEOUT, Endpoint
 from .codes import Close
 from .tasks import first_result
-from .wire import Message, Receive, Scope, Send, close, until_disconnected
+from .wire import Message, Receive, Scope, Send, close, respond_error, until_disconnected
 
 log = structlog.get_logger(__name__)
 
@@ -162,6 +165,9 @@ async def proxy_http(scope: Scope, receive: Receive, send: Send, admission: Admi
         await pages.not_running(send)
         return
     if scope["method"] not in SAFE_METHODS:
+        if admission.view_only:
+            await respond_error(send, 403, "permission_denied", "You may only watch this session.")
+            return
         Hints(admission).note()
     exchange = _Exchange(scope, receive, send, admission, endpoint)
     try:
@@ -240,6 +246,10 @@ class _Exchange:
                 self._deadline.reschedule(loop.time() + ANSWER_TIMEOUT)
 
     async def _answer(self, response: aiohttp.ClientResponse) -> None:
+        if response.status == 101:
+            # Nobody asked for another protocol; what follows would be taken for the next answer.
+            await self.fail(pages.unreachable)
+            return
         headers = _response_headers(response.raw_headers, self._admission, self._endpoint)
         self._started = True
         await self._send(
@@ -308,7 +318,7 @@ async def _carry(
     try:
         async with Watch(admission) as watch:
             code = await first_result(
-                _to_session(receive, backend, Hints(admission)),
+                _to_session(receive, backend, admission),
                 _to_browser(send, backend),
                 _ended(watch),
             )
@@ -332,12 +342,15 @@ async def _ended(watch: Watch) -> int | None:
 
 
 async def _to_session(
-    receive: Receive, backend: aiohttp.ClientWebSocketResponse, hints: Hints
+    receive: Receive, backend: aiohttp.ClientWebSocketResponse, admission: Admission
 ) -> int | None:
+    hints = Hints(admission)
     while True:
         message = await receive()
         if message["type"] == "websocket.disconnect":
             return None
+        if admission.view_only:
+            continue
         data, text = message.get("bytes"), message.get("text")
         metrics.to_session.inc(len(data or text or ""))
         hints.note()
