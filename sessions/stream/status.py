@@ -105,7 +105,7 @@ class _Status:
             try:
                 request = json.loads(message.get("text") or "")
                 kind = request["type"]
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, RecursionError):
                 await self._refuse("invalid_request", "That is not understood.")
                 continue
             await self._handle(kind)
