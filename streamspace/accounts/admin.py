@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
@@ -132,6 +133,11 @@ class UserAdmin(DjangoUserAdmin[User]):
             people = people.filter(is_staff=False, is_superuser=False)
         return list(people.values_list("pk", flat=True))
 
+
+# Through the portal's own sign-in: the console's knows no limit of attempts and no second factor.
+admin.site.login = secure_admin_login(  # type: ignore[method-assign,no-untyped-call]
+    admin.site.login
+)
 
 admin.site.unregister(Group)
 

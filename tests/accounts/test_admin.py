@@ -117,3 +117,18 @@ def test_shutting_out_revokes_tokens(admin_client: Client, ada: User) -> None:
     ada.refresh_from_db()
     assert not ada.is_active
     assert not ApiToken.objects.exists()
+
+
+@pytest.mark.django_db
+def test_operators_sign_in_where_attempts_are_limited_and_second_factors_asked(
+    client: Client,
+) -> None:
+    login = reverse("admin:login")
+    for answer in (client.get(login), client.post(login, {"username": "a", "password": "b"})):
+        assert answer.status_code == 302
+        assert answer.headers["Location"].startswith(reverse("account_login"))
+
+
+def test_who_is_no_operator_is_refused(client: Client, ada: User) -> None:
+    client.force_login(ada)
+    assert client.get(reverse("admin:index"), follow=True).status_code == 403
