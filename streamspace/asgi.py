@@ -16,17 +16,27 @@ _django = get_asgi_application()
 
 from channels.auth import AuthMiddlewareStack  # noqa: E402 (models need Django set up)
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
-from django.urls import path  # noqa: E402
+from channels.security.websocket import WebsocketDenier  # noqa: E402
+from django.urls import path, re_path  # noqa: E402
 
 from sessions.consumers import SessionsConsumer  # noqa: E402
 from sessions.stream.asgi import session_name_from_host, stream_application  # noqa: E402
+from streamspace.bodies import BoundedBodies  # noqa: E402
 from streamspace.origins import PortalOriginValidator  # noqa: E402
 
 portal_application = ProtocolTypeRouter(
     {
-        "http": _django,
+        "http": BoundedBodies(_django),
         "websocket": PortalOriginValidator(
-            AuthMiddlewareStack(URLRouter([path("ws/sessions", SessionsConsumer.as_asgi())]))
+            AuthMiddlewareStack(
+                URLRouter(
+                    [
+                        path("ws/sessions", SessionsConsumer.as_asgi()),
+                        # Without it, what is asked for elsewhere would be a fault in the log.
+                        re_path("", WebsocketDenier.as_asgi()),
+                    ]
+                )
+            )
         ),
     }
 )
