@@ -14,6 +14,8 @@ from templates_app.specs import Resources, parse_cpu, parse_memory
 from . import words
 
 IDLE_CHOICES = tuple(timedelta(minutes=m) for m in (15, 30, 60, 120, 240, 480))
+_LONGEST_AMOUNT = 20
+"""Characters, as in the API: what is longer is no amount, and too much to reckon with."""
 _NO = frozenset({"no", "false", "0", "off"})
 
 
@@ -82,17 +84,17 @@ class LaunchForm:
     def resources(self) -> Resources:
         """CPU and memory; UserError when one cannot be read."""
         try:
-            cpu = parse_cpu(self.cpu)
+            cpu = parse_cpu(_amount(self.cpu))
         except ValueError:
             raise UserError(
-                f"{self.cpu!r} is no amount of CPU; write for example 0.5 or 2.",
+                f"{self.cpu[:20]!r} is no amount of CPU; write for example 0.5 or 2.",
                 details={"field": "cpu"},
             ) from None
         try:
-            memory = parse_memory(self.memory)
+            memory = parse_memory(_amount(self.memory))
         except ValueError:
             raise UserError(
-                f"{self.memory!r} is no amount of memory; write for example 512Mi or 2Gi.",
+                f"{self.memory[:20]!r} is no amount of memory; write for example 512Mi or 2Gi.",
                 details={"field": "memory"},
             ) from None
         if cpu < 1 or memory < 1:
@@ -126,6 +128,12 @@ class LaunchForm:
         if self.idle and self.idle not in dict(options):
             options.append((self.idle, self.idle))
         return options
+
+
+def _amount(text: str) -> str:
+    if len(text) > _LONGEST_AMOUNT:
+        raise ValueError("too long")
+    return text
 
 
 def _cores(millicores: int) -> str:

@@ -20,7 +20,10 @@ _STRIP = frozenset({"running", "cpu_millicores", "memory_mib"})
 
 def _number(request: PortalRequest, name: str, least: int, most: int) -> int:
     text = request.GET.get(name, "")
-    return min(max(int(text), least), most) if text.isascii() and text.isdecimal() else least
+    if not (text.isascii() and text.isdecimal()):
+        return least
+    # Python reads no number of thousands of digits, and no page has one of ten.
+    return min(max(int(text[:10]), least), most)
 
 
 def shelf_context(request: PortalRequest) -> dict[str, Any]:

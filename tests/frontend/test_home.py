@@ -286,3 +286,8 @@ def test_a_session_outlives_its_template(
     Session.objects.filter(pk=session.pk).update(template=None)
     assert "Orphan" in text(alices)
     assert alices.get(f"/sessions/{session.name}").status_code == 200
+
+
+@pytest.mark.parametrize("parameter", ["page", "shown"])
+def test_a_number_of_a_thousand_digits_is_no_fault(parameter: str, alices: Client) -> None:
+    assert alices.get("/", {parameter: "9" * 5000}).status_code == 200

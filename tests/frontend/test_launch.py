@@ -224,3 +224,14 @@ def test_an_icon_is_kept_under_the_address_that_names_its_content(
 def test_a_template_without_an_icon_has_none(alices: Client, make_template: MakeTemplate) -> None:
     make_template("firefox")
     assert alices.get("/templates/firefox/icon.svg").status_code == 404
+
+
+@pytest.mark.parametrize("field", ["cpu", "memory"])
+def test_an_amount_of_a_thousand_digits_is_no_fault(
+    field: str, alices: Client, make_template: MakeTemplate
+) -> None:
+    make_template("firefox")
+    chosen = {"size": "custom", field: "9" * 5000}
+    assert alices.get("/launch/firefox", chosen).status_code == 200
+    assert alices.get("/launch/firefox/fits", chosen).status_code == 200
+    assert alices.post("/launch/firefox", chosen).status_code == 400
