@@ -52,6 +52,9 @@ COALESCE = 0.05
 RECHECK = 60.0
 """Seconds between checks that the sign-in still holds."""
 
+MAX_MESSAGE = 512 * 1024
+"""Bytes; the longest message is a list of 5,000 versions. Reading JSON holds up everybody."""
+
 MAX_SNAPSHOT = 500
 """Sessions in one snapshot, newest first; lists beyond that belong to the REST API."""
 
@@ -74,6 +77,8 @@ class SessionsConsumer(AsyncJsonWebsocketConsumer):
         self.tasks: list[asyncio.Task[None]] = []
         self.started = False
         self.closing = False
+        if transport := self.scope.get("extensions", {}).get("streamspace.transport"):
+            transport.limit_messages(MAX_MESSAGE)
         self.user = await self._authenticate()
         if self.user is None:
             # Accept first: a refused handshake cannot tell the browser why.
