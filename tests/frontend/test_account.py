@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -11,6 +12,7 @@ from django.template.loader import render_to_string
 from django.test import Client
 from django.utils import timezone
 
+from streamspace import settings as product_settings
 from streamspace.accounts.models import ApiToken, Quota, User
 from streamspace.accounts.services import create_token
 
@@ -167,3 +169,17 @@ def test_no_page_holds_inline_scripts_or_styles(
 
 def test_an_answer_to_someone_is_kept_by_nobody(alices: Client) -> None:
     assert alices.get("/").headers["Cache-Control"] == "private, no-store"
+
+
+@pytest.mark.parametrize("path", ["", "done/", "key/1-set-password/"])
+def test_nobody_is_promised_a_mail_with_a_new_password(client: Client, path: str) -> None:
+    assert client.get(f"/accounts/password/reset/{path}").status_code == 404
+
+
+def test_a_mail_address_is_added_although_no_mail_can_be_sent(
+    alices: Client, settings: Any
+) -> None:
+    assert product_settings.EMAIL_BACKEND.startswith("django.core.mail.backends.dummy")
+    settings.EMAIL_BACKEND = product_settings.EMAIL_BACKEND
+    answer = alices.post("/accounts/email/", {"action_add": "", "email": "alice@example.org"})
+    assert answer.status_code == 302
