@@ -43,6 +43,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         config = settings.STREAMSPACE
         lock = _only_one(config.data_dir)
+        keep_private(config.data_dir)
         call_command("migrate", verbosity=0, interactive=False)
         self._import_catalogue()
         password = self._first_admin()
@@ -110,6 +111,17 @@ def _only_one(data_dir: Path) -> int:
             "and STREAMSPACE_PORT for a second one."
         ) from None
     return descriptor
+
+
+def keep_private(data_dir: Path) -> None:
+    """Let nobody else read the database, whatever the modes of a folder that was there before.
+
+    SQLite makes its files with the mode that the umask leaves, and its journals with the
+    database's.
+    """
+    os.umask(0o077)
+    for path in data_dir.glob("streamspace.sqlite3*"):
+        path.chmod(0o600)
 
 
 def _why_not_listening(error: BaseException, host: str, port: int) -> str:
