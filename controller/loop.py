@@ -67,6 +67,7 @@ def default_jobs() -> list[Job]:
         Job(30.0, schedule.verify, due=time.monotonic() + 2),
         Job(60.0, schedule.remove_orphans, due=time.monotonic() + 5),
         Job(3600.0, schedule.purge_history, due=time.monotonic() + 60),
+        Job(3600.0, schedule.purge_sign_ins, due=time.monotonic() + 120),
     ]
 
 

@@ -6,6 +6,7 @@ Jobs read with one or two cheap queries and write only where something is due.
 from __future__ import annotations
 
 from datetime import datetime
+from importlib import import_module
 
 import structlog
 from django.conf import settings
@@ -148,3 +149,9 @@ def purge_history(now: datetime | None = None) -> int:
     _, deleted = old.delete()
     ReconcileLock.objects.exclude(session_id__in=Session.objects.values("id")).delete()
     return deleted.get(Session._meta.label, 0)
+
+
+def purge_sign_ins() -> None:
+    """Delete browser sign-ins that have expired. Everybody who opens the sign-in page makes one
+    (it holds the CSRF token), and Django never deletes any by itself."""
+    import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()

@@ -105,6 +105,7 @@ def test_the_schedule_has_every_job_of_the_module() -> None:
         "verify",
         "remove_orphans",
         "purge_history",
+        "purge_sign_ins",
     }
 
 

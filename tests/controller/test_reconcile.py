@@ -6,6 +6,7 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
+from django.contrib.sessions.models import Session as SignIn
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -419,3 +420,11 @@ def test_locks_of_sessions_that_are_gone_are_forgotten(runtime: MemoryRuntime) -
         ReconcileLock.objects.create(session_id=session_id)
     schedule.purge_history()
     assert ReconcileLock.objects.get().session_id == live.pk
+
+
+def test_sign_ins_that_have_expired_are_deleted() -> None:
+    for key, left in (("old", -1), ("new", 1)):
+        until = timezone.now() + timedelta(days=left)
+        SignIn.objects.create(session_key=key, expire_date=until)
+    schedule.purge_sign_ins()
+    assert [sign_in.session_key for sign_in in SignIn.objects.all()] == ["new"]
