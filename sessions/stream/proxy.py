@@ -9,8 +9,8 @@ status socket. Requests do not count: applications poll. But unknown is not idle
 this user reports (the application was opened in a tab of its own), an unsafe request or a
 WebSocket message from the browser is taken for input, heartbeats or not.
 
-**Who may only watch** reads: safe methods pass, others are refused, and what their browser says on a
-WebSocket is dropped. Not promised: that an application changes nothing when it is only read.
+**Who may only watch** reads: safe methods pass, others are refused, and what their browser says on
+a WebSocket is dropped. Not promised: that an application changes nothing when it is only read.
 """
 
 from __future__ import annotations

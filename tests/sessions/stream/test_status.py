@@ -100,7 +100,9 @@ def test_what_a_service_refuses_is_answered(world: World, alice) -> None:
         assert receive(websocket, "error")["error"] == "not_running"
 
 
-@pytest.mark.parametrize("text", ["", "no json", "[]", "{}", '{"type": 1}', '{"type": "other"}', "[" * 4000])
+@pytest.mark.parametrize(
+    "text", ["", "no json", "[]", "{}", '{"type": 1}', '{"type": "other"}', "[" * 4000]
+)
 def test_nonsense_is_answered_and_the_socket_lives(world: World, alice, text: str) -> None:
     session = world.session(alice, "one", RFB)
     with world.browser(session, alice).socket(PATH) as websocket:
