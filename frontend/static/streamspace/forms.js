@@ -45,7 +45,9 @@ export function startForms() {
   });
   document.addEventListener("htmx:afterRequest", (event) => {
     const form = event.detail.elt;
-    if (!event.detail.successful || !form.matches?.("form[data-once]")) return;
+    // By the status: for htmx a refusal that found its place in the page counts as a success, and
+    // the notice that says why must stay.
+    if (!(event.detail.xhr.status < 400) || !form.matches?.("form[data-once]")) return;
     form.elements.once.value = fresh();
     document.getElementById("notice")?.replaceChildren();
   });
