@@ -22,6 +22,8 @@ PLEASANT = [[47, 86, 133], [22, 33, 62]]
 APPLICATIONS = Path("/usr/share/applications")
 RESOURCES_FILE = "Xresources"
 """What ``XENVIRONMENT`` names: how a terminal looks, wherever it is started from."""
+THEME = "theme"
+"""Folder beside ``rc.xml``, as Openbox lays themes out: titles and menus in the panel's colours."""
 _FIELD_CODES = re.compile(r"%[a-zA-Z]")
 _OWN = ("tint2", "openbox", "obconf")
 
@@ -58,10 +60,13 @@ def server(xvnc: str, template: TemplateSpec, socket: Path, authority: Path) -> 
 
 
 def write_configuration(folder: Path, find: Callable[..., str | None], *, panel: bool) -> None:
-    """Write ``rc.xml``, ``menu.xml``, ``tint2rc`` and ``Xresources``. Raises OSError."""
+    """Write ``rc.xml``, ``menu.xml``, the theme, ``tint2rc`` and ``Xresources``. Raises OSError."""
     entries = installed(find) if panel else []
     (folder / "menu.xml").write_text(menu(entries), encoding="utf-8")
     (folder / "rc.xml").write_text(openbox(folder / "menu.xml", panel=panel), encoding="utf-8")
+    themerc = folder / THEME / "openbox-3" / "themerc"
+    themerc.parent.mkdir(parents=True, exist_ok=True)
+    themerc.write_text(_THEME, encoding="utf-8")
     (folder / "tint2rc").write_text(_TINT2, encoding="utf-8")
     (folder / RESOURCES_FILE).write_text(_RESOURCES, encoding="utf-8")
 
@@ -113,6 +118,7 @@ def openbox(menu_file: Path, *, panel: bool) -> str:
         _OPENBOX.replace("@APPLICATIONS@", "" if panel else alone)
         .replace("@ROOT@", root)
         .replace("@MENU@", _text(str(menu_file)))
+        .replace("@THEME@", _text(str(menu_file.parent / THEME)))
     )
 
 
@@ -145,7 +151,13 @@ _OPENBOX = """<?xml version="1.0" encoding="UTF-8"?>
 <openbox_config xmlns="http://openbox.org/3.4/rc">
   <focus><focusNew>yes</focusNew><followMouse>no</followMouse></focus>
   <placement><policy>Smart</policy><center>yes</center></placement>
-  <theme><name>Clearlooks</name><titleLayout>NLIMC</titleLayout></theme>
+  <theme>
+    <name>@THEME@</name><titleLayout>NLIMC</titleLayout>
+    <font place="ActiveWindow"><name>Sans</name><size>9</size><weight>bold</weight></font>
+    <font place="InactiveWindow"><name>Sans</name><size>9</size></font>
+    <font place="MenuHeader"><name>Sans</name><size>9</size><weight>bold</weight></font>
+    <font place="MenuItem"><name>Sans</name><size>10</size></font>
+  </theme>
   <desktops><number>1</number><popupTime>0</popupTime></desktops>
   <keyboard>
     <keybind key="A-F4"><action name="Close"/></keybind>
@@ -198,6 +210,67 @@ _OPENBOX = """<?xml version="1.0" encoding="UTF-8"?>
   <menu><file>@MENU@</file></menu>
   <applications>@APPLICATIONS@</applications>
 </openbox_config>
+"""
+
+_THEME = """\
+border.width: 1
+padding.width: 8
+padding.height: 5
+window.client.padding.width: 0
+window.client.padding.height: 0
+window.handle.width: 3
+window.active.border.color: #3d4c6b
+window.inactive.border.color: #2a3550
+window.active.title.bg: Flat Solid
+window.active.title.bg.color: #26344f
+window.inactive.title.bg: Flat Solid
+window.inactive.title.bg.color: #1e283d
+window.active.title.separator.color: #26344f
+window.inactive.title.separator.color: #1e283d
+window.active.label.bg: Parentrelative
+window.inactive.label.bg: Parentrelative
+window.active.label.text.color: #eef1f6
+window.inactive.label.text.color: #97a5bf
+window.label.text.justify: left
+window.active.handle.bg: Flat Solid
+window.active.handle.bg.color: #26344f
+window.inactive.handle.bg: Flat Solid
+window.inactive.handle.bg.color: #1e283d
+window.active.grip.bg: Flat Solid
+window.active.grip.bg.color: #26344f
+window.inactive.grip.bg: Flat Solid
+window.inactive.grip.bg.color: #1e283d
+window.*.button.*.bg: Parentrelative
+window.active.button.*.image.color: #c3cee2
+window.inactive.button.*.image.color: #74829e
+window.active.button.hover.bg: Flat Solid
+window.active.button.hover.bg.color: #3d4c6b
+window.inactive.button.hover.bg: Flat Solid
+window.inactive.button.hover.bg.color: #3d4c6b
+menu.border.width: 1
+menu.border.color: #3d4c6b
+menu.separator.color: #33415f
+menu.separator.padding.width: 10
+menu.separator.padding.height: 4
+menu.title.bg: Flat Solid
+menu.title.bg.color: #1b2a4a
+menu.title.text.color: #97a5bf
+menu.items.bg: Flat Solid
+menu.items.bg.color: #1e283d
+menu.items.text.color: #e6ecf7
+menu.items.disabled.text.color: #74829e
+menu.items.active.bg: Flat Solid
+menu.items.active.bg.color: #3450a8
+menu.items.active.text.color: #ffffff
+menu.items.active.disabled.text.color: #c3cee2
+osd.bg: Flat Solid
+osd.bg.color: #1e283d
+osd.border.width: 1
+osd.border.color: #3d4c6b
+osd.label.bg: Parentrelative
+osd.label.text.color: #e6ecf7
+osd.hilight.bg: Flat Solid
+osd.hilight.bg.color: #3450a8
 """
 
 _TINT2 = """
