@@ -3,12 +3,13 @@
    Reconnects by itself for as long as the page may be here. States that are older than what is
    known are dropped, so two sockets that overlap do no harm. */
 
-import { socketUrl } from "./config.js";
+import { config, socketUrl } from "./config.js";
 import { enterAgain, probe, verdict } from "./access.js";
 import { notice } from "./notices.js";
 import { Retry } from "./retry.js";
 
 const ANSWER_MS = 10000;
+const LOADED_AS = "streamspace.role";
 const HANDSHAKE_MS = 15000;
 
 export class Status {
@@ -119,7 +120,20 @@ export class Status {
       Object.assign(changes, { asked: null, error: "" });
     }
     this.#store.set(changes);
+    if (session.role && session.role !== config.role) loadAs(session.role);
   }
+}
+
+/** The owner let this person do more, or less. The page is made for one role, so it is loaded
+    again; once for each role, so that a server that disagrees with itself costs one load. */
+function loadAs(role) {
+  try {
+    if (sessionStorage.getItem(LOADED_AS) === role) return;
+    sessionStorage.setItem(LOADED_AS, role);
+  } catch {
+    return; // without a memory it could go round for ever
+  }
+  location.reload();
 }
 
 /** Write down that the page may not go on. `wasUsed`: it was open and in use, so a person is told
