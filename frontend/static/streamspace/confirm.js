@@ -1,6 +1,7 @@
 // Asks before what cannot be undone. Without a script the server asks on a page of its own.
 /** Show the dialog with a form's `data-confirm-*` words; resolves to whether to go on. */
-function ask({ confirmTitle, confirmText, confirmYes }) {
+function ask(form) {
+  const { confirmTitle, confirmText, confirmYes } = form.dataset;
   const dialog = document.getElementById("confirm");
   document.getElementById("confirm-title").textContent = confirmTitle;
   document.getElementById("confirm-text").textContent = confirmText;
@@ -8,7 +9,16 @@ function ask({ confirmTitle, confirmText, confirmYes }) {
   dialog.returnValue = "no";
   dialog.showModal();
   return new Promise((resolve) => {
-    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+    dialog.addEventListener(
+      "close",
+      () => {
+        const yes = dialog.returnValue === "yes";
+        // What was pressed may be in a menu, which closed when the dialog took the focus.
+        if (!yes) (form.closest("details:not([open])")?.querySelector("summary") ?? form.querySelector("button"))?.focus();
+        resolve(yes);
+      },
+      { once: true },
+    );
   });
 }
 
@@ -17,12 +27,12 @@ export function startConfirm() {
     const form = event.detail.elt;
     if (!form.dataset?.confirmTitle) return;
     event.preventDefault();
-    if (await ask(form.dataset)) event.detail.issueRequest(true);
+    if (await ask(form)) event.detail.issueRequest(true);
   });
   document.addEventListener("submit", async (event) => {
     const form = event.target;
     if (!form.dataset.confirmTitle || form.hasAttribute("hx-post")) return;
     event.preventDefault();
-    if (await ask(form.dataset)) form.submit();
+    if (await ask(form)) form.submit();
   });
 }

@@ -23,7 +23,10 @@ export function startMenus() {
     "toggle",
     (event) => {
       const details = event.target;
-      if (!details.open || !details.matches("details.rename")) return;
+      if (!details.open) return;
+      // A menu near the lower edge would open out of sight.
+      if (details.matches("[data-menu]")) details.querySelector(".menu-panel")?.scrollIntoView({ block: "nearest" });
+      if (!details.matches("details.rename")) return;
       const input = details.querySelector("input[name=display_name]");
       input.focus();
       input.select();

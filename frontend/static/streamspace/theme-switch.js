@@ -16,7 +16,6 @@ function apply(theme) {
 
 export function startTheme() {
   for (const group of document.querySelectorAll("[data-theme-switch]")) {
-    group.hidden = false;
     const input = group.querySelector(`input[value="${stored()}"]`);
     if (input) input.checked = true;
     group.addEventListener("change", (event) => {
