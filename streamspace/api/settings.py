@@ -42,8 +42,8 @@ or at `/tokens`; they expire.
 session, or listen at the WebSocket `/ws/sessions`, until `observed_generation` equals
 `generation` and `display_state` is what you wait for.
 
-**Lists** are cut into pages: `page` and `page_size` (at most 200). A page that does not exist is
-404.
+**Lists** are cut into pages: `page` and `page_size` (at most 200). A page that does not exist
+is answered with 404.
 
 **Unknown fields and filters are refused**, so that a typing error is never ignored in silence.
 
