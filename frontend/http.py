@@ -50,6 +50,11 @@ def member(view: View[P]) -> View[P]:
     return cast("View[P]", wrapper)
 
 
+def posted(request: HttpRequest, name: str) -> str:
+    """A form's field. Without NUL, which PostgreSQL takes in no text, not even to look for it."""
+    return request.POST.get(name, "").replace("\x00", "").strip()
+
+
 def back(request: HttpRequest, otherwise: str) -> HttpResponseRedirect:
     """Redirect to the form's ``next`` when it is an address of this portal."""
     target = request.POST.get("next", "")

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from frontend import selectors
-from frontend.http import PortalRequest, member
+from frontend.http import PortalRequest, member, posted
 from sessions.selectors import use_of
 from streamspace.accounts.models import ApiToken
 from streamspace.accounts.quotas import limits_of
@@ -40,9 +40,7 @@ def tokens(request: PortalRequest) -> HttpResponse:
     status = 200
     if request.method == "POST":
         try:
-            made = create_token(
-                request.user, request.POST.get("name", ""), _lifetime(request, longest)
-            )
+            made = create_token(request.user, posted(request, "name"), _lifetime(request, longest))
         except UserError as problem:
             error, status = problem, problem.status
     choices = [d for d in _LIFETIMES if d < longest] + [longest]
@@ -61,7 +59,7 @@ def tokens(request: PortalRequest) -> HttpResponse:
 @member
 def revoke(request: PortalRequest, pk: str) -> HttpResponse:
     try:
-        revoke_token(request.user, pk)
+        revoke_token(request.user, pk.replace("\x00", ""))
     except UserError as error:
         messages.error(request, error.message)
     else:

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from frontend import selectors
 from frontend.cards import SessionCard, card
-from frontend.http import PortalRequest, back, member, refusal, toast
+from frontend.http import PortalRequest, back, member, posted, refusal, toast
 from sessions import services
 from sessions.choices import Role
 from sessions.lifecycle import DisplayState
@@ -148,7 +148,7 @@ def extend(request: PortalRequest, name: str) -> HttpResponse:
 def share(request: PortalRequest, name: str) -> HttpResponse:
     """Let another user in."""
     owned = selectors.owned_session(request.user, name)
-    username = request.POST.get("username", "").strip()
+    username = posted(request, "username")
     role = request.POST.get("role", "")
     try:
         services.share(
@@ -167,7 +167,7 @@ def share(request: PortalRequest, name: str) -> HttpResponse:
 def unshare(request: PortalRequest, name: str) -> HttpResponse:
     """Take a share back."""
     owned = selectors.owned_session(request.user, name)
-    username = request.POST.get("username", "")
+    username = posted(request, "username")
     try:
         services.unshare(owned.pk, username, actor=request.user)
     except UserError as error:

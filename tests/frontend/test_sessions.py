@@ -265,3 +265,15 @@ def test_a_change_made_on_the_sessions_page_brings_that_page_up_to_date(
     ).content.decode()
     assert 'id="session-detail"' in shown
     assert "<html" not in shown
+
+
+@pytest.mark.parametrize("action", ["share", "unshare"])
+def test_a_name_reaches_the_database_without_nul(
+    action: str, alice: User, alices: Client, make_session: MakeSession
+) -> None:
+    User.objects.create_user("zoe")
+    session = make_session(alice)
+    if action == "unshare":
+        services.share(session.pk, "zoe", "view", actor=alice)
+    alices.post(f"/sessions/{session.name}/{action}", {"username": "z\0oe", "role": "view"})
+    assert session.shares.exists() is (action == "share")
