@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
 from channels.layers import channel_layers, get_channel_layer
 
 from streamspace.accounts.models import User
@@ -29,7 +29,7 @@ async def connect(fresh_layer: None) -> AsyncIterator[Connect]:
         layer = get_channel_layer()
         if hasattr(layer, "attach"):
             layer.attach(asyncio.get_running_loop())
-        cookie = await sync_to_async(sign_in)(user)
+        cookie = await database_sync_to_async(sign_in)(user)
         socket = Socket({**cookie, **headers}, query)
         accepted, _ = await socket.connect(5)
         assert accepted

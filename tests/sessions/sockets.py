@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
 from channels.testing import WebsocketCommunicator
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
+from django.db import connection
 
 from streamspace.accounts.models import User
 
@@ -55,10 +57,22 @@ class Socket(WebsocketCommunicator):
 Connect = Callable[..., Awaitable[Socket]]
 
 
-@sync_to_async
+@database_sync_to_async
 def do(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
     """What other threads of the portal do meanwhile."""
     return function(*arguments, **options)
+
+
+async def do_in_a_loop_of_its_own(function: Callable[[], object]) -> None:
+    """What a worker does: in a thread that is not one of the portal's."""
+
+    def work() -> None:
+        try:
+            function()
+        finally:
+            connection.close()
+
+    await asyncio.to_thread(work)
 
 
 def ids(snapshot: dict[str, Any]) -> set[str]:

@@ -8,7 +8,6 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import DatabaseError
@@ -20,7 +19,15 @@ from sessions.models import Session
 from streamspace.accounts.models import ApiToken, User
 from streamspace.accounts.services import create_token
 from tests.making import make_guest, make_session, make_template, make_user
-from tests.sessions.sockets import Connect, Socket, do, ids, resume, sign_in
+from tests.sessions.sockets import (
+    Connect,
+    Socket,
+    do,
+    do_in_a_loop_of_its_own,
+    ids,
+    resume,
+    sign_in,
+)
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("fresh_layer")]
 
@@ -91,7 +98,7 @@ async def test_messages_from_another_event_loop_arrive(connect: Connect) -> None
     session = await do(make_session)
     socket = await connect(session.owner)
     await socket.next()
-    await asyncio.to_thread(lambda: services.rename(session.pk, "from a thread"))
+    await do_in_a_loop_of_its_own(lambda: services.rename(session.pk, "from a thread"))
     assert (await socket.next())["session"]["display_name"] == "from a thread"
 
 
@@ -107,7 +114,7 @@ async def test_more_changes_than_the_layer_holds_lose_nothing(connect: Connect) 
     layer = get_channel_layer()
 
     async def change_all() -> None:
-        await sync_to_async(Session.objects.update)(version=2)
+        await do(Session.objects.update, version=2)
         for session in sessions:
             message = {"type": "session.changed", "id": str(session.pk), "version": 2}
             await layer.group_send(f"sessions.user.{user.pk}", message)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -11,13 +10,14 @@ import pytest
 import redis
 from celery import Celery
 from channels.layers import channel_layers, get_channel_layer
+from pydantic import SecretStr
 
 from controller import schedule
-from sessions import queue, services
+from sessions import publish, queue, services
 from sessions.models import Session
 from tests.infra.redis import RedisServer
 from tests.making import fresh, make_session, make_template, make_user
-from tests.sessions.sockets import Connect, do, ids
+from tests.sessions.sockets import Connect, do, do_in_a_loop_of_its_own, ids
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
@@ -26,7 +26,10 @@ PATIENCE = {"socket_connect_timeout": 2, "socket_timeout": 5}
 
 @pytest.fixture
 def _on_redis(settings: Any, redis_server: RedisServer, fresh_layer: None) -> Iterator[None]:
-    """The settings that ``REDIS_URL`` makes, for the channel layer."""
+    """The settings that ``REDIS_URL`` makes, for what is announced."""
+    update = {"redis_url": SecretStr(redis_server.url)}
+    settings.STREAMSPACE = settings.STREAMSPACE.model_copy(update=update)
+    publish._away.cache_clear()
     settings.CHANNEL_LAYERS = {
         "default": {
             "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
@@ -35,6 +38,7 @@ def _on_redis(settings: Any, redis_server: RedisServer, fresh_layer: None) -> It
     }
     channel_layers.backends.clear()
     yield
+    publish._away.cache_clear()
     if redis_server.process is None or redis_server.process.poll() is not None:
         redis_server.resume()
 
@@ -55,7 +59,7 @@ async def test_changes_reach_sockets_through_redis(connect: Connect) -> None:
     session = await do(make_session)
     socket = await connect(session.owner)
     assert ids(await socket.next()) == {str(session.pk)}
-    await asyncio.to_thread(lambda: services.rename(session.pk, "over redis"))
+    await do_in_a_loop_of_its_own(lambda: services.rename(session.pk, "over redis"))
     assert (await socket.next())["session"]["display_name"] == "over redis"
     await get_channel_layer().flush()
 
