@@ -17,10 +17,18 @@ from .choices import Source
 from .models import Template, TemplateRevision
 
 
+class Indented(json.JSONEncoder):
+    """JSON as a person edits it. The field encodes its value itself, so it is given the object."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{**options, "indent": 2})
+
+
 class TemplateForm(forms.ModelForm[Template]):
     """A template's spec as JSON; saving a changed one makes a new revision."""
 
     spec = forms.JSONField(
+        encoder=Indented,
         widget=forms.Textarea(attrs={"rows": 30, "cols": 100, "spellcheck": "false"}),
         help_text="The `spec` of a Template manifest. Running sessions keep the revision they "
         "were launched from.",
@@ -34,7 +42,7 @@ class TemplateForm(forms.ModelForm[Template]):
         super().__init__(*args, **kwargs)
         revision = self.instance.current_revision
         if revision is not None:
-            self.initial["spec"] = json.dumps(revision.spec, indent=2, ensure_ascii=False)
+            self.initial["spec"] = revision.spec
         if self.instance.pk:
             self.fields["name"].disabled = True
 
