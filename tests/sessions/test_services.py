@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from sessions import services
 from sessions.choices import EventKind, Phase, StopReason
-from sessions.models import Session, SessionEvent, SessionShare
+from sessions.models import Session, SessionEvent
 from streamspace.accounts.models import Quota, User
 from streamspace.accounts.quotas import Use
 from streamspace.errors import Conflict, NotFound, QuotaExceeded, Refused, UserError
@@ -406,55 +406,3 @@ def test_the_same_name_again_writes_nothing() -> None:
     session = make_session()
     services.rename(session.pk, session.display_name)
     assert fresh(session).version == session.version
-
-
-# --- Shares
-
-
-def test_sharing_lets_a_guest_in_and_unsharing_out() -> None:
-    session = make_session()
-    guest = make_user("guest")
-    services.share(session.pk, "guest", "view")
-    assert SessionShare.objects.get(session=session).user == guest
-    services.unshare(session.pk, "guest")
-    assert not SessionShare.objects.exists()
-
-
-def test_sharing_again_replaces_the_role() -> None:
-    session = make_session()
-    make_user("guest")
-    services.share(session.pk, "guest", "view")
-    services.share(session.pk, "guest", "control")
-    assert SessionShare.objects.get().role == "control"
-
-
-def test_sharing_the_same_again_writes_nothing() -> None:
-    session = make_session()
-    make_user("guest")
-    services.share(session.pk, "guest", "view")
-    before = fresh(session).version
-    services.share(session.pk, "guest", "view")
-    assert fresh(session).version == before
-
-
-def test_unsharing_what_is_not_shared_is_success() -> None:
-    session = make_session()
-    services.unshare(session.pk, "nobody")
-    assert fresh(session).version == session.version
-
-
-@pytest.mark.parametrize(("username", "role"), [("owner", "view"), ("guest", "owner")])
-def test_a_share_is_for_others_and_not_for_ownership(username: str, role: Any) -> None:
-    session = make_session(make_user("owner"))
-    make_user("guest")
-    with pytest.raises(UserError):
-        services.share(session.pk, username, role)
-
-
-def test_sharing_with_nobody_known_or_active_is_not_found() -> None:
-    session = make_session()
-    make_user("gone", is_active=False)
-    for username in ("gone", "unknown"):
-        with pytest.raises(NotFound) as caught:
-            services.share(session.pk, username, "view")
-        assert caught.value.code == "user_not_found"
