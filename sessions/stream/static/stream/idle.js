@@ -14,7 +14,10 @@ export function warning({ session, skew, access, inputAt }, now) {
   if (access || session.display_state !== "running" || !session.idle_deadline) return null;
   const left = (Date.parse(session.idle_deadline) - (now - skew)) / 1000;
   if (left > session.idle_warning_seconds) return null;
-  if (session.extendable && now - inputAt < COLLECTED_MS) return null;
+  // Of a short clock, half the time to warn in must be left: waiting for what is collected would
+  // let the session hibernate without a word.
+  const believed = Math.min(COLLECTED_MS, session.idle_warning_seconds * 500);
+  if (session.extendable && now - inputAt < believed) return null;
   return { left: Math.max(0, left), extendable: session.extendable };
 }
 
