@@ -24,6 +24,7 @@ from controller import explain
 from controller.explain import Explanation
 from controller.runtimes.base import Component, ComponentState, Observation
 from sessions.choices import DesiredState, Phase
+from sessions.lifecycle import restarts_in_a_row
 
 MAX_RESTARTS = 3
 """Restarts by itself after one start; then something is wrong that starting does not mend."""
@@ -124,11 +125,11 @@ def _wants_to_run(
     was_running = wish.phase == Phase.RUNNING
     for part in (display, application):
         if part is not None and _is_lost(part, display, was_running=was_running):
-            return _lost(wish, current, part.name)
+            return _lost(wish, current, part.name, now)
     if application is not None and application.state == ComponentState.EXITED:
         return _exited(wish, current, application, now)
     if was_running and not current.components:
-        return _lost(wish, current, "compute")
+        return _lost(wish, current, "compute", now)
     return _starting(wish, current, now, start_timeout)
 
 
@@ -142,9 +143,10 @@ def _is_lost(part: Component, display: Component | None, *, was_running: bool) -
     return was_running and display is None and part.exit_code is None
 
 
-def _lost(wish: Wish, observation: Observation, name: str) -> Verdict:
-    if wish.restarts >= MAX_RESTARTS:
-        explanation = explain.lost_too_often(wish.restarts, observation)
+def _lost(wish: Wish, observation: Observation, name: str, now: datetime) -> Verdict:
+    restarts = restarts_in_a_row(wish.restarts, wish.start_requested_at, now)
+    if restarts >= MAX_RESTARTS:
+        explanation = explain.lost_too_often(restarts, observation)
         return Verdict(Status(Phase.FAILED, explanation=explanation.as_json()))
     status = Status(Phase.PENDING, "Starting again", running_since=wish.running_since)
     return Verdict(status, "restart", explain.lost(name))

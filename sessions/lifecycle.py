@@ -6,6 +6,7 @@ nothing stores them.
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from django.db import models
@@ -56,6 +57,16 @@ def display_state(desired: str, phase: str) -> DisplayState:
         Phase.HIBERNATED: DisplayState.WAKING,
         Phase.FAILED: DisplayState.FAILED,
     }[Phase(phase)]
+
+
+STABLE = timedelta(minutes=10)
+"""A session that ran this long since it was last started again is not failing in a row."""
+
+
+def restarts_in_a_row(restarts: int, last_start: datetime, now: datetime) -> int:
+    """How many of its restarts by itself still count against a session: a node lost now and
+    then over weeks is no fault of the session's."""
+    return restarts if now - last_start < STABLE else 0
 
 
 _COMMON = frozenset({Action.SHARE, Action.TERMINATE})

@@ -27,6 +27,7 @@ from templates_app.specs import resources_of
 
 from . import asked, names, quota
 from .choices import DesiredState, EventKind, Phase, Role, StopReason
+from .lifecycle import restarts_in_a_row
 from .models import Home, Session, SessionEvent, SessionShare
 from .publish import announce
 from .queue import enqueue_reconcile
@@ -166,12 +167,13 @@ def restart(session_id: UUID, *, attempt: int, message: str) -> Session:
         session = _locked(session_id, None)
         if session.desired_state != DesiredState.RUNNING or session.attempt != attempt:
             return session
+        now = timezone.now()
         session.attempt += 1
-        session.restarts += 1
+        session.restarts = 1 + restarts_in_a_row(session.restarts, session.start_requested_at, now)
         session.phase = Phase.PENDING
         session.endpoint = None
         session.conditions = []
-        session.start_requested_at = timezone.now()
+        session.start_requested_at = now
         _record(session, EventKind.RESTARTED, None, message=message)
         _changed(session)
     return session

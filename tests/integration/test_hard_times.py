@@ -19,11 +19,18 @@ pytestmark = pytest.mark.integration
 
 
 def compute_of(portal: Portal, name: str) -> list[psutil.Process]:
-    return [p for p in processes_naming(name) if "manage.py" not in " ".join(p.cmdline())]
+    return [p for p in processes_naming(name) if "manage.py" not in words_of(p)]
+
+
+def words_of(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:  # ended between the lines
+        return ""
 
 
 def display_of(portal: Portal, name: str) -> psutil.Process:
-    return next(p for p in compute_of(portal, name) if "vnc" in p.name().lower())
+    return next(p for p in compute_of(portal, name) if "vnc" in words_of(p))
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +75,7 @@ def test_a_killed_display_is_started_again_by_itself(portal: Portal, client: Cli
     killed = display_of(portal, name)
     killed.kill()
     wait_until(
-        lambda: any("vnc" in p.name().lower() and p != killed for p in compute_of(portal, name)),
+        lambda: any("vnc" in words_of(p) and p != killed for p in compute_of(portal, name)),
         timeout=20,
         what="a new display",
     )
@@ -84,7 +91,7 @@ def test_a_portal_killed_during_a_launch_finishes_it_after_its_restart(
     portal.kill()
     portal.resume()
     client.wait_for(name, "Running")
-    displays = [p for p in compute_of(portal, name) if "vnc" in p.name().lower()]
+    displays = [p for p in compute_of(portal, name) if "vnc" in words_of(p)]
     assert len(displays) == 1
 
 

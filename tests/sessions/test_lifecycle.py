@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import itertools
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from sessions.choices import DesiredState, Phase
-from sessions.lifecycle import Action, DisplayState, allowed_actions, display_state
+from sessions.lifecycle import (
+    STABLE,
+    Action,
+    DisplayState,
+    allowed_actions,
+    display_state,
+    restarts_in_a_row,
+)
 
 PAIRS = list(itertools.product(DesiredState.values, Phase.values))
 
@@ -60,3 +68,9 @@ def test_a_failure_can_be_retried_hibernated_and_terminated() -> None:
 def test_only_what_runs_can_be_extended() -> None:
     extendable = [pair for pair in PAIRS if Action.EXTEND in allowed_actions(*pair)]
     assert extendable == [("running", "Running")]
+
+
+def test_a_restart_long_ago_counts_no_more() -> None:
+    start = datetime(2030, 1, 1, tzinfo=UTC)
+    assert restarts_in_a_row(3, start, start + STABLE - timedelta(seconds=1)) == 3
+    assert restarts_in_a_row(3, start, start + STABLE) == 0
