@@ -48,6 +48,8 @@ def find(name: str, *, package: str, also_in: str = "") -> str:
 
 def _die_with_parent() -> None:
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    # A suite that a shell runs in the background ignores Ctrl-C, and so would all it starts.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def spawn(
