@@ -121,6 +121,10 @@ def test_who_may_only_watch_sends_nothing_and_is_told_when_it_ends(
     page.keyboard.type("touch by-the-watcher\n", delay=2)
     assert desk.run("ls by-the-watcher 2>&1 | wc -w") != "1"
 
+    assert client.call("POST", shares, {"user": "watcher", "role": "control"}).status < 300
+    expect(page.locator("#view-only")).to_have_count(0)
+    expect(page.locator('body[data-role="control"]')).to_be_attached()
+
     assert client.call("DELETE", f"{shares}/watcher").status == 204
     gone(page, "no longer have access")
 
@@ -136,17 +140,15 @@ def test_signing_out_of_the_portal_takes_the_picture_away(portal: Portal, desk: 
 def test_the_end_is_announced_and_extending_puts_it_off(
     portal: Portal, client: Client, people: People, accessible: Callable[[Page], None]
 ) -> None:
-    name = client.launch_running("terminal", idle_timeout="70s")["name"]
+    name = client.launch_running("terminal", idle_timeout="60s")["name"]
     page = people("owner").page()
     sign_in_and_enter(page, portal, name)
-    expect(page.get_by_text("Hibernates in")).to_be_visible()
+    page.mouse.click(500, 400)  # input is believed for a while, but not for all of a short clock
+    expect(page.get_by_text("Hibernates in")).to_be_visible(timeout=45_000)
     expect(page).to_have_title(re.compile(r"^\(\d:\d\d\) Hibernates soon"))
     accessible(page)
-    expect(page.locator("#idle-left")).to_have_text(re.compile("^1:0[0-7]$|^0:"))
+    expect(page.locator("#idle-left")).to_have_text(re.compile("^0:"))
     page.get_by_role("button", name="Keep it running").click()
-    expect(page.locator("#idle-left")).to_have_text(re.compile("^1:(0[89]|10)$"))
-
-    page.mouse.click(500, 400)  # input is as good
     expect(page.get_by_text("Hibernates in")).to_be_hidden()
     client.act(name, "terminate")
     expect(page.get_by_role("heading", name="This session has ended")).to_be_visible()

@@ -59,9 +59,14 @@ def test_the_application_fills_the_tab_and_names_it(page: Page) -> None:
     expect(page).to_have_title(re.compile("Notes of today|Hibernates soon"))
 
 
-def test_input_in_the_frame_and_in_frames_in_it_is_told_to_the_server(page: Page) -> None:
+def test_input_in_the_frame_and_in_frames_in_it_is_told_to_the_server(
+    portal: Portal, client: Client, notes: str, people: People
+) -> None:
+    soon: str = client.launch_running("notes", idle_timeout="60s")["name"]
+    page = people("owner").page()
+    sign_in_and_enter(page, portal, soon)
     warning = page.get_by_text("Hibernates in")
-    expect(warning).to_be_visible()
+    expect(warning).to_be_visible(timeout=45_000)  # half of its clock must have passed
     with page.expect_event("websocket", timeout=20_000) as opened:
         page.reload()
     sent: list[str] = []
@@ -78,6 +83,7 @@ def test_input_in_the_frame_and_in_frames_in_it_is_told_to_the_server(page: Page
     page.frame_locator("iframe").frame_locator("iframe").get_by_role("button").click()
     page.wait_for_timeout(300)
     assert len(sent) == 1  # at most one in five seconds
+    client.act(soon, "terminate")
 
 
 def test_a_hibernated_application_is_taken_out_of_the_page(

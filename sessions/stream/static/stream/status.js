@@ -10,6 +10,7 @@ import { Retry } from "./retry.js";
 
 const ANSWER_MS = 10000;
 const LOADED_AS = "streamspace.role";
+const DOOR_MS = 2500; // pages are answered from what was known up to two seconds ago (access.py)
 const HANDSHAKE_MS = 15000;
 
 export class Status {
@@ -133,7 +134,7 @@ function loadAs(role) {
   } catch {
     return; // without a memory it could go round for ever
   }
-  location.reload();
+  setTimeout(() => location.reload(), DOOR_MS);
 }
 
 /** Write down that the page may not go on. `wasUsed`: it was open and in use, so a person is told
