@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.client import Client, add_template
+from tests.e2e.client import Client, add_template, add_user
 from tests.e2e.pages import application, card, ink, open_session, picture, sign_in
 from tests.infra.portal import Portal
 from tests.infra.programs import wait_until
@@ -112,6 +112,21 @@ def test_a_web_application_is_used_in_the_tab(portal: Portal, page: Page) -> Non
     lab = viewer.frame_locator("iframe")
     expect(lab.get_by_text("Launcher").first).to_be_visible(timeout=60_000)
     client.act(name, "terminate")
+
+
+def test_a_launch_over_quota_says_so_beside_the_catalogue(portal: Portal, page: Page) -> None:
+    password = add_user(portal, "modest")
+    portal.manage(
+        "shell",
+        "-c",
+        "from streamspace.accounts.models import Quota, User; "
+        "Quota.objects.create(user=User.objects.get(username='modest'), max_running=0)",
+    )
+    sign_in(page, portal, "modest", password)
+    application(page, "Terminal").get_by_role("button", name="Launch").click()
+    expect(page.get_by_role("alert")).to_contain_text("Your quota for running sessions is 0")
+    page.wait_for_timeout(500)  # it was shown, and taken away again at once
+    expect(page.get_by_role("alert")).to_be_visible()
 
 
 def test_what_is_not_installed_says_how_to_install_it(portal: Portal, page: Page) -> None:
