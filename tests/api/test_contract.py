@@ -36,7 +36,11 @@ CHECKS = [
     content_type_conformance,
 ]
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_rate_limits", "_one_transaction")]
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.usefixtures("no_rate_limits", "_one_transaction"),
+    pytest.mark.integration,  # hundreds of requests: not with each change
+]
 
 
 schema = schemathesis.openapi.from_dict(SchemaGenerator().get_schema(public=True))

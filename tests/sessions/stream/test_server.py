@@ -32,6 +32,8 @@ from tests.sessions.stream.conftest import Reactor, wait_until
 
 MIB = 1024 * 1024
 
+pytestmark = pytest.mark.integration
+
 
 async def _accept(receive: Any, send: Any) -> None:
     assert (await receive())["type"] == "websocket.connect"
