@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,6 +9,7 @@ import psutil
 import pytest
 
 from tests.e2e.client import Client, add_template, add_user
+from tests.infra.disks import small_disk
 from tests.infra.portal import Portal
 from tests.infra.programs import end_all_naming, processes_naming, wait_until
 
@@ -223,66 +221,36 @@ def test_launching_what_does_not_exist_is_a_clear_404(client: Client) -> None:
 
 
 def test_a_full_disk_is_told_and_nothing_is_lost(start_portal, tmp_path: Path) -> None:
-    if shutil.which("mount") is None or not _can_mount(tmp_path):
-        pytest.skip("needs the right to mount a small tmpfs")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(disk)], check=True)
-    try:
-        portal = start_portal({"STREAMSPACE_DATA_DIR": str(disk / "data")})
-        client = Client(portal)
-        kept = client.launch_running("terminal")["name"]
-        filler = disk / "filler"
-        with filler.open("wb") as file:
-            try:
-                while True:
-                    file.write(b"\0" * 65536)
-                    file.flush()
-            except OSError:
-                pass
-        answer = client.call("POST", "/sessions", {"template": "terminal"})
-        if answer.status == 201:
-            name = answer.json()["name"]
-            wait_until(
-                lambda: (
-                    client.session(name)["explanation"].get("reason")
-                    in ("StorageFull", "StorageUnavailable")
-                ),
-                timeout=20,
-                what="the reason",
-            )
-        else:
-            assert (answer.status, answer.json()["error"]) == (507, "storage_full")
-        assert portal.request("/api/v1/health").status in (200, 503)
-        filler.unlink()
-        assert client.wait_for(kept, "Running")["name"] == kept
-        client.launch_running("terminal")
-        for session in client.call("GET", "/sessions").json()["results"]:
-            client.act(session["name"], "terminate")
+    with small_disk(tmp_path / "disk", "24m") as disk:
+        try:
+            _fill_and_free(start_portal, disk)
+        finally:
+            end_all_naming(str(disk))
+
+
+def _fill_and_free(start_portal, disk: Path) -> None:
+    portal = start_portal({"STREAMSPACE_DATA_DIR": str(disk / "data")})
+    client = Client(portal)
+    kept = client.launch_running("terminal")["name"]
+    filler = disk / "filler"
+    with pytest.raises(OSError, match="No space left"):
+        filler.write_bytes(bytes(24 << 20))
+    answer = client.call("POST", "/sessions", {"template": "terminal"})
+    if answer.status == 201:
+        name = answer.json()["name"]
         wait_until(
-            lambda: not client.call("GET", "/sessions").json()["results"],
+            lambda: (
+                client.session(name)["explanation"].get("reason")
+                in ("StorageFull", "StorageUnavailable")
+            ),
             timeout=20,
-            what="the end",
+            what="the reason",
         )
-        portal.close()
-    finally:
-        end_all_naming(str(disk))
-        deadline = time.monotonic() + 10
-        while subprocess.run(["umount", str(disk)], check=False, capture_output=True).returncode:
-            if time.monotonic() > deadline:
-                subprocess.run(["umount", "--lazy", str(disk)], check=False)
-                break
-            time.sleep(0.2)
-
-
-def _can_mount(folder: Path) -> bool:
-    probe = folder / "probe"
-    probe.mkdir()
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(probe)],
-        check=False,
-        capture_output=True,
-    )
-    if done.returncode == 0:
-        subprocess.run(["umount", str(probe)], check=True)
-    return done.returncode == 0
+    else:
+        assert (answer.status, answer.json()["error"]) == (507, "storage_full")
+    assert portal.request("/api/v1/health").status in (200, 503)
+    filler.unlink()
+    assert client.wait_for(kept, "Running")["name"] == kept
+    client.launch_running("terminal")
+    client.terminate_all()
+    portal.close()

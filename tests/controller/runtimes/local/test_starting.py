@@ -23,6 +23,7 @@ from controller.runtimes.base import (
 from controller.runtimes.local import LocalRuntime
 from controller.runtimes.local.keeper import logs
 from tests.controller.runtimes.contract import has_exited, part, session, wait_for
+from tests.infra.disks import small_disk
 
 from .conftest import Processes, desktop, shell, webapp
 
@@ -297,57 +298,38 @@ def test_a_lock_that_a_killed_browser_left_is_removed(
 def test_a_full_disk_is_a_problem_in_words_and_goes_away_with_it(
     tmp_path: Path, running: Processes
 ) -> None:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(disk)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if mounted.returncode:
-        pytest.skip(f"no disk can be mounted here: {mounted.stderr.strip()}")
-    runtime = LocalRuntime(disk / "data")
-    spec = session(desktop("xterm"))
-    try:
-        filler = disk / "filler"
-        with pytest.raises(OSError, match="No space left"):
-            filler.write_bytes(bytes(1 << 20))
-        with pytest.raises(RuntimeProblem) as caught:
-            runtime.apply(spec)
-        assert caught.value.reason == "StorageFull"
-        assert caught.value.transient
-        assert running.all() == set()
-        filler.unlink()
-        start(runtime, spec.template)
-        runtime.remove(spec.name)
-    finally:
-        runtime.remove(spec.name)
-        subprocess.run(["umount", str(disk)], check=True)
+    with small_disk(tmp_path / "disk", "256k") as disk:
+        runtime = LocalRuntime(disk / "data")
+        spec = session(desktop("xterm"))
+        try:
+            filler = disk / "filler"
+            with pytest.raises(OSError, match="No space left"):
+                filler.write_bytes(bytes(1 << 20))
+            with pytest.raises(RuntimeProblem) as caught:
+                runtime.apply(spec)
+            assert caught.value.reason == "StorageFull"
+            assert caught.value.transient
+            assert running.all() == set()
+            filler.unlink()
+            start(runtime, spec.template)
+            runtime.remove(spec.name)
+        finally:
+            runtime.remove(spec.name)
 
 
 @pytest.mark.skipif(not ROOT, reason="mounting a small disk needs root")
 def test_a_session_survives_a_disk_that_fills_up(tmp_path: Path) -> None:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if mounted.returncode:
-        pytest.skip(f"no disk can be mounted here: {mounted.stderr.strip()}")
-    runtime = LocalRuntime(disk / "data")
-    spec = session(shell("xterm & sleep 1; cat /dev/zero > ~/filler; echo full; wait; exit 4"))
-    try:
-        start(runtime, spec.template)
-        wait_for(lambda: os.statvfs(disk).f_bfree, lambda free: free == 0, 10)
-        assert runtime.observe(spec).endpoint is not None
-        runtime.remove(spec.name)
-    finally:
-        runtime.remove(spec.name)
-        subprocess.run(["umount", str(disk)], check=True)
+    script = "xterm & sleep 1; cat /dev/zero > ~/filler; echo full; wait; exit 4"
+    with small_disk(tmp_path / "disk", "1m") as disk:
+        runtime = LocalRuntime(disk / "data")
+        spec = session(shell(script))
+        try:
+            start(runtime, spec.template)
+            wait_for(lambda: os.statvfs(disk).f_bfree, lambda free: free == 0, 10)
+            assert runtime.observe(spec).endpoint is not None
+            runtime.remove(spec.name)
+        finally:
+            runtime.remove(spec.name)
 
 
 def test_a_folder_that_cannot_be_used_is_a_problem_in_words(tmp_path: Path) -> None:
